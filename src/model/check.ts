@@ -1,0 +1,117 @@
+import type { EmittedEvent, VerdictStatus } from '../util/events.ts';
+import type { Plan } from './plan.ts';
+
+/** One line of the check report. */
+export interface Verdict {
+  check: string;
+  title: string;
+  status: VerdictStatus;
+  /** What was found, naming the file, unit or port. */
+  message: string;
+  /** Which machine or firmware it was found on: `bios`, `uefi`, `clone-a`. */
+  subject?: string;
+  durationMs?: number;
+}
+
+/** What an inode tells, in plain values. Times are seconds since 1970. */
+export interface FileStat {
+  path: string;
+  type: 'file' | 'directory' | 'symlink' | 'block' | 'character' | 'fifo' | 'socket';
+  /** Permission bits with setuid, setgid and sticky: 0o7777. */
+  mode: number;
+  uid: number;
+  gid: number;
+  size: number;
+  mtime: number;
+  links: number;
+  inode: number;
+}
+
+/** A root file system, read from the image's own bytes: nothing is mounted, nothing is changed. Paths are absolute; symlinks in the middle are followed inside the image. */
+export interface Rootfs {
+  /** undefined when there is nothing at that path. `lstat` semantics. */
+  stat(path: string): Promise<FileStat | undefined>;
+  /** Names in a folder, sorted, without `.` and `..`; empty when it does not exist. */
+  list(path: string): Promise<string[]>;
+  readFile(path: string): Promise<Buffer | undefined>;
+  readText(path: string): Promise<string | undefined>;
+  readLink(path: string): Promise<string | undefined>;
+  /** Extended attributes by full name (`security.capability`). */
+  xattrs(path: string): Promise<Record<string, Buffer>>;
+  /** Everything below a folder, depth first, each folder sorted. */
+  walk(path: string): AsyncIterable<FileStat>;
+  /** The file system itself: UUID, label, and how much is used, in bytes. */
+  info(): Promise<{ uuid: string; label: string; size: number; used: number }>;
+}
+
+/** What an offline check is given. */
+export interface RootfsSubject {
+  rootfs: Rootfs;
+  plan: Plan;
+  /** Size in bytes of each artifact, by format. */
+  artifacts: Record<string, number>;
+}
+
+export interface CheckContext {
+  signal: AbortSignal;
+}
+
+/** What a check found. `fail` names the file or thing that is wrong. */
+export type Finding = { status: VerdictStatus; message: string };
+
+/** A proof about an image, read from its bytes without booting it. */
+export interface RootfsCheck {
+  id: string;
+  title: string;
+  on: 'rootfs';
+  /** Returns all findings; an empty list or only passes means that it holds. */
+  run(subject: RootfsSubject, ctx: CheckContext): Promise<Finding[]>;
+}
+
+/** A command's outcome inside a running machine. */
+export interface GuestResult {
+  stdout: string;
+  stderr: string;
+  exitCode: number;
+}
+
+/** A running machine. */
+export interface Guest {
+  /** `bios`, `uefi`, `clone-a` ... */
+  name: string;
+  firmware: 'bios' | 'uefi';
+  /** Runs a shell command as root and waits. */
+  run(command: string): Promise<GuestResult>;
+  /** What came over the serial console so far. */
+  serialLog(): string;
+}
+
+export interface GuestCheck {
+  id: string;
+  title: string;
+  on: 'guest';
+  run(guest: Guest, ctx: CheckContext): Promise<Finding[]>;
+}
+
+/** A check over two machines that were started from the same bytes. */
+export interface ClonesCheck {
+  id: string;
+  title: string;
+  on: 'clones';
+  run(guests: [Guest, Guest], ctx: CheckContext): Promise<Finding[]>;
+}
+
+export type AnyCheck = RootfsCheck | GuestCheck | ClonesCheck;
+
+/** Turns findings into verdicts: one per finding, or a single pass. */
+export function verdictsOf(check: AnyCheck, findings: Finding[], subject?: string): Verdict[] {
+  const base = { check: check.id, title: check.title, ...(subject === undefined ? {} : { subject }) };
+  if (findings.length === 0) return [{ ...base, status: 'pass', message: '' }];
+  return findings.map((finding) => ({ ...base, ...finding }));
+}
+
+/** The event that announces a verdict. */
+export function verdictEvent(verdict: Verdict): Omit<Extract<EmittedEvent, { type: 'verdict' }>, 'seq' | 'time' | 'run'> {
+  const { durationMs: _, ...rest } = verdict;
+  return { type: 'verdict', ...rest };
+}

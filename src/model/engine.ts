@@ -1,0 +1,34 @@
+import type { ZodType } from 'zod';
+import type { Plan } from './plan.ts';
+import type { StepContext } from './step.ts';
+
+/** A raw disk that an engine made. */
+export interface Built {
+  /** The raw image, sparse. */
+  disk: string;
+  /** Its virtual size in bytes. */
+  virtualSize: number;
+  /** A disk that most of `disk` is equal to, already converted once: formats may reuse what is the same. */
+  base?: { disk: string; folder: string };
+  /** Wall seconds by phase, for the manifest. */
+  timings: Record<string, number>;
+  /** Versions of the tools that shaped the bytes. */
+  tools: Record<string, string>;
+}
+
+/** A tool on the build host: its command, the Debian package that brings it, and how to ask for its version. */
+export interface Tool {
+  command: string;
+  package: string;
+  versionArgs: string[];
+  /** A file that must exist instead of a command, such as a firmware image. */
+  file?: string;
+}
+
+/** A way to make a disk from a plan. */
+export interface Engine {
+  id: string;
+  options: ZodType;
+  requires: Tool[];
+  build(plan: Plan, ctx: StepContext): Promise<Built>;
+}

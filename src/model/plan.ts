@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import { type Digest, digestOfJson } from '../util/digest.ts';
+import { lockSchema } from './lock.ts';
+import { archSchema } from './platform.ts';
+import { templateSchema } from './template.ts';
+
+/** A plan is a template for one architecture with everything pinned. It is pure data: printable, hashable, and enough to build the same disk again. */
+
+const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/) as unknown as z.ZodType<Digest>;
+
+export const planProvisionSchema = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('step'),
+    name: z.string(),
+    digest,
+    /** Where its source lies: an absolute path, checked against the digest before use. */
+    source: z.string(),
+    environment: z.record(z.string(), z.string()),
+    network: z.boolean(),
+  }),
+  z.strictObject({
+    kind: z.literal('script'),
+    name: z.string(),
+    digest,
+    source: z.string(),
+    environment: z.record(z.string(), z.string()),
+    network: z.boolean(),
+  }),
+  z.strictObject({
+    kind: z.literal('file'),
+    name: z.string(),
+    digest,
+    source: z.string(),
+    to: z.string(),
+    mode: z.string(),
+    owner: z.string(),
+  }),
+]);
+export type PlanProvision = z.infer<typeof planProvisionSchema>;
+
+export const planSchema = z.strictObject({
+  schema: z.literal('gabarit.plan/1'),
+  /** The digest of all that follows, except the places of sources. */
+  id: digest,
+  template: templateSchema,
+  arch: archSchema,
+  release: z.strictObject({ id: z.string(), codename: z.string(), title: z.string() }),
+  lock: lockSchema,
+  /** The apt sources that the image is left with: deb822 text. */
+  guestSources: z.string(),
+  /** The file with the keys of each repository of the lock: an absolute path, and its digest. */
+  keys: z.record(z.string(), z.strictObject({ source: z.string(), digest })),
+  provisioning: z.array(planProvisionSchema),
+  /** Seconds since 1970; no file in the image is younger. */
+  sourceDateEpoch: z.int(),
+  /** Changes whenever a change of Gabarit itself changes the images that it makes. */
+  engineRevision: z.string(),
+});
+export type Plan = z.infer<typeof planSchema>;
+
+/** The identity of a plan: places of sources (which differ between machines) and mirrors (which serve the same digests) do not count. */
+export function planId(plan: Omit<Plan, 'id'>): Digest {
+  const { lock, keys, provisioning, ...rest } = plan;
+  return digestOfJson({
+    ...rest,
+    packages: lock.packages.map(({ name, version, architecture, sha256, role }) => ({
+      name,
+      version,
+      architecture,
+      sha256,
+      role,
+    })),
+    keys: Object.fromEntries(Object.entries(keys).map(([id, key]) => [id, key.digest])),
+    provisioning: provisioning.map((item) => ({ ...item, source: undefined })),
+  });
+}

@@ -1,0 +1,200 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { constants } from 'node:os';
+import type { Readable } from 'node:stream';
+import { AppError, errnoOf, type ErrorCode } from './errors.ts';
+
+/** The Debian package that brings a tool, for the error that says it is missing. */
+export const toolPackages: Record<string, string> = {
+  'apt-get': 'apt',
+  chroot: 'coreutils',
+  'dpkg-deb': 'dpkg',
+  gpgv: 'gpgv',
+  newuidmap: 'uidmap',
+  'qemu-img': 'qemu-utils',
+  'qemu-system-x86_64': 'qemu-system-x86',
+  ssh: 'openssh-client',
+  'ssh-keygen': 'openssh-client',
+  tar: 'tar',
+  unshare: 'util-linux',
+  xorriso: 'xorriso',
+};
+
+export interface ExecOptions {
+  cwd?: string;
+  /** Added to the small allow-listed environment; nothing else of ours reaches the child. */
+  env?: Record<string, string>;
+  /** Sent to standard input, which is then closed. Secrets go this way, never by argv. */
+  input?: string | Uint8Array | Readable;
+  signal?: AbortSignal | undefined;
+  timeoutMs?: number;
+  /** Exit codes that are not a failure; 0 by default. */
+  okExitCodes?: readonly number[];
+  /** Called for every full line of standard output and standard error as it comes. */
+  onLine?: (line: string, stream: 'stdout' | 'stderr') => void;
+  /** `collect` (default) keeps standard output for the result; `lines` only hands it to `onLine`. */
+  stdout?: 'collect' | 'lines';
+  /** The code of the error thrown on failure. */
+  errorCode?: ErrorCode;
+  /** Words for the error: what was being done. */
+  what?: string;
+}
+
+export interface ExecResult {
+  stdout: string;
+  stderr: string;
+  exitCode: number;
+  durationMs: number;
+}
+
+const keptLines = 30;
+const killDelayMs = 5000;
+/** Cannot be reached by a person's command line, and keeps a runaway child from filling our memory. */
+const maxCollectedBytes = 256 * 1024 * 1024;
+
+function childEnvironment(extra: Record<string, string>): Record<string, string> {
+  const env: Record<string, string> = { LC_ALL: 'C.UTF-8', PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' };
+  for (const name of ['HOME', 'TMPDIR', 'http_proxy', 'https_proxy', 'no_proxy']) {
+    const value = process.env[name];
+    if (value !== undefined) env[name] = value;
+  }
+  return { ...env, ...extra };
+}
+
+/** Ends a process group politely, then by force; resolves when the leader is gone. */
+export async function killGroup(child: ChildProcess, delayMs = killDelayMs): Promise<void> {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  signalGroup(child.pid, 'SIGTERM');
+  const timer = setTimeout(() => signalGroup(child.pid as number, 'SIGKILL'), delayMs);
+  await gone;
+  clearTimeout(timer);
+}
+
+function signalGroup(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-pid, signal);
+  } catch (error) {
+    if (errnoOf(error) !== 'ESRCH') throw error;
+  }
+}
+
+export interface SpawnOptions {
+  cwd?: string;
+  env?: Record<string, string>;
+  /** How standard input, output and error (and further descriptors) are connected; pipes by default. */
+  stdio?: ('pipe' | 'ignore' | number)[];
+}
+
+/** Starts a long-lived process as the leader of its own group. The caller must `scope.defer(() => killGroup(child))`. */
+export function start(argv: readonly string[], options: SpawnOptions = {}): ChildProcess {
+  const [command, ...args] = argv;
+  if (command === undefined) throw new TypeError('argv is empty');
+  return spawn(command, args, {
+    cwd: options.cwd,
+    env: childEnvironment(options.env ?? {}),
+    stdio: options.stdio ?? ['pipe', 'pipe', 'pipe'],
+    detached: true,
+  });
+}
+
+function missingTool(command: string, cause: unknown): AppError {
+  const name = command.split('/').at(-1) ?? command;
+  const pkg = toolPackages[name];
+  return new AppError('TOOL_MISSING', `${name} is not installed`, {
+    cause,
+    hint: pkg ? `Install it: apt-get install ${pkg}` : 'Run "gabarit doctor" to see what is missing.',
+  });
+}
+
+function splitLines(stream: Readable, onLine: (line: string) => void): void {
+  let rest = '';
+  stream.setEncoding('utf8');
+  stream.on('data', (chunk: string) => {
+    const lines = (rest + chunk).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) onLine(line);
+    if (rest.length > 1 << 20) {
+      onLine(rest);
+      rest = '';
+    }
+  });
+  stream.on('end', () => {
+    if (rest !== '') onLine(rest);
+  });
+}
+
+/**
+ * Runs a command to its end: no shell, its own process group, a small environment.
+ * @throws AppError TOOL_MISSING, CANCELLED, TIMEOUT, or `errorCode` (COMMAND_FAILED) with the last lines that it printed.
+ */
+export async function exec(argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
+  options.signal?.throwIfAborted();
+  const command = argv[0] ?? '';
+  const started = performance.now();
+  const child = start(argv, {
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...(options.env === undefined ? {} : { env: options.env }),
+    stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+  });
+  const tail: string[] = [];
+  const stdout: string[] = [];
+  const stderr: string[] = [];
+  let collected = 0;
+  const take = (line: string, stream: 'stdout' | 'stderr'): void => {
+    tail.push(line);
+    if (tail.length > keptLines) tail.shift();
+    if (stream === 'stderr' || options.stdout !== 'lines') {
+      collected += line.length + 1;
+      if (collected < maxCollectedBytes) (stream === 'stdout' ? stdout : stderr).push(line);
+    }
+    options.onLine?.(line, stream);
+  };
+  if (child.stdout) splitLines(child.stdout, (line) => take(line, 'stdout'));
+  if (child.stderr) splitLines(child.stderr, (line) => take(line, 'stderr'));
+
+  let stopped: 'cancelled' | 'timeout' | undefined;
+  let killing: Promise<void> | undefined;
+  const stop = (why: 'cancelled' | 'timeout'): void => {
+    stopped ??= why;
+    killing ??= killGroup(child);
+  };
+  const onAbort = (): void => stop('cancelled');
+  options.signal?.addEventListener('abort', onAbort, { once: true });
+  const timer = options.timeoutMs === undefined ? undefined : setTimeout(() => stop('timeout'), options.timeoutMs);
+  try {
+    const closed = new Promise<number>((resolve, reject) => {
+      child.once('error', (error) => reject(errnoOf(error) === 'ENOENT' ? missingTool(command, error) : error));
+      child.once('close', (code, signal) => resolve(code ?? 128 + (signal ? constants.signals[signal] : 0)));
+    });
+    if (child.stdin && options.input !== undefined) {
+      // A child that does not read its input closes the pipe; its exit code tells the story.
+      child.stdin.on('error', () => undefined);
+      if (typeof options.input === 'string' || options.input instanceof Uint8Array) child.stdin.end(options.input);
+      else options.input.pipe(child.stdin);
+    }
+    const exitCode = await closed;
+    await killing;
+    const durationMs = performance.now() - started;
+    const label = options.what ?? argv.slice(0, 3).join(' ');
+    if (stopped === 'cancelled') throw new AppError('CANCELLED', `Cancelled: ${label}`);
+    if (stopped === 'timeout') {
+      throw new AppError('TIMEOUT', `${label} did not finish within ${(options.timeoutMs ?? 0) / 1000} s`, {
+        details: { lastLines: tail },
+      });
+    }
+    if (!(options.okExitCodes ?? [0]).includes(exitCode)) {
+      const code = tail.some((line) => line.includes('No space left on device'))
+        ? 'DISK_FULL'
+        : (options.errorCode ?? 'COMMAND_FAILED');
+      throw new AppError(code, `${label} failed (exit code ${exitCode})${tail.length > 0 ? `: ${tail.at(-1)}` : ''}`, {
+        details: { argv, exitCode, lastLines: tail },
+        ...(code === 'DISK_FULL' ? { hint: 'Free some space, or point GABARIT_CACHE to a larger disk.' } : {}),
+      });
+    }
+    const text = (lines: string[]): string => (lines.length > 0 ? `${lines.join('\n')}\n` : '');
+    return { stdout: text(stdout), stderr: text(stderr), exitCode, durationMs };
+  } finally {
+    clearTimeout(timer);
+    options.signal?.removeEventListener('abort', onAbort);
+  }
+}

@@ -1,0 +1,51 @@
+import type { AppError } from '../util/errors.ts';
+
+/** What a person asks of `gabarit build`. */
+export interface BuildRequest {
+  /** Names of templates, or paths of definitions. */
+  templates: string[];
+  /** Build this plan (a file made by `gabarit plan NAME --json`, or a manifest's `plan.json`) instead of asking the mirrors. */
+  planFile?: string;
+  /** Formats instead of those of the template. */
+  formats?: string[];
+  /** Do finished steps again. */
+  force: boolean;
+  /** Builds at the same time. */
+  jobs: number;
+  /** Build twice without reusing anything and compare. */
+  checkReproducible: boolean;
+  /** Boot checks too, after the offline ones. */
+  verify: boolean;
+  /** Use only what the cache holds: no network. */
+  offline: boolean;
+  /** `out` */
+  outputDir: string;
+}
+
+/** How one build ended. */
+export interface BuildResult {
+  template: string;
+  outcome: 'done' | 'unchanged' | 'failed' | 'cancelled';
+  version?: string;
+  /** The output folder: `out/debian-12/20261123.1`. */
+  output?: string;
+  error?: AppError;
+  durationMs: number;
+  /** Wall seconds by step, in order. */
+  seconds: [step: string, seconds: number][];
+  artifacts: { name: string; size: number }[];
+}
+
+/** A plan's or build's short description for `gabarit templates`. */
+export interface TemplateSummary {
+  name: string;
+  file: string;
+  description: string;
+  distro: string;
+  release: string;
+  platforms: string[];
+  formats: string[];
+  /** The newest built version in the output folder. */
+  newest?: string;
+  error?: string;
+}

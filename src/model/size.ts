@@ -11,15 +11,18 @@ export function parseSize(text: string | number): number | undefined {
   return Number.isSafeInteger(bytes) ? bytes : undefined;
 }
 
+const notASize = 'must be a size such as 512MiB or 3GiB';
+
 /** A size in a definition (`3GiB`), as bytes. */
-export const sizeSchema = z.union([z.string(), z.number()]).transform((text, ctx) => {
-  const bytes = parseSize(text);
-  if (bytes === undefined) {
-    ctx.addIssue({ code: 'custom', message: `"${text}" is not a size; write for example 512MiB or 3GiB` });
+export const sizeSchema = z
+  .union([z.string(), z.number()], { error: notASize })
+  .meta({ pattern: '^\\s*\\d+(\\.\\d+)?\\s*([KMGT]iB|B|)\\s*$' })
+  .transform((text, ctx) => {
+    const bytes = parseSize(text);
+    if (bytes !== undefined) return bytes;
+    ctx.addIssue({ code: 'custom', message: notASize });
     return z.NEVER;
-  }
-  return bytes;
-});
+  });
 
 /** `266.4 MiB`, for people. */
 export function formatSize(bytes: number): string {

@@ -2,93 +2,120 @@ import { z } from 'zod';
 import { archSchema, platformSchema } from './platform.ts';
 import { sizeSchema } from './size.ts';
 
-/** A template is what a person writes. Every key, with its meaning; the JSON Schema for editors is generated from here. */
+/** A template is what a person writes. Every key, with its meaning; the JSON Schema for editors and docs/reference/template.md are generated from here. */
 
-const idPattern = /^[a-z0-9][a-z0-9._-]{0,62}$/;
-const idSchema = z.string().regex(idPattern, 'must be 1 to 63 of a-z, 0-9, ".", "_", "-", starting with a letter or digit');
-const packageName = z.string().regex(/^[a-z0-9][a-z0-9+.-]+$/, 'is not a Debian package name');
-const userName = z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'is not a user name');
-/** A path inside the folder of the definition: relative, no `..`. */
+const idSchema = z
+  .string()
+  .regex(
+    /^[a-z0-9][a-z0-9._-]{0,62}$/,
+    'must be 1 to 63 of lower-case letters, digits, ".", "_" and "-", starting with a letter or digit',
+  );
+const packageName = z.string().regex(/^[a-z0-9][a-z0-9+.-]+$/, 'must be a Debian package name');
+const userName = z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'must be a user name');
+/** A path inside the folder of the definition that names it: relative, no `..`. */
 const localPath = z
   .string()
-  .min(1)
-  .refine(
-    (path) => !path.startsWith('/') && !path.split('/').includes('..'),
-    'must stay inside the folder of the definition (no "..", no leading "/")',
+  .regex(
+    /^(?!\/)(?!(.*\/)?\.\.(\/|$))[^\0\r\n]+$/,
+    'must be a path inside the folder of the definition (no "..", no leading "/")',
   );
 const guestPath = z
   .string()
-  .startsWith('/', 'must be an absolute path in the image')
-  .refine((path) => !path.split('/').includes('..'), 'must not contain ".."');
+  .regex(/^\/(?!(.*\/)?\.\.(\/|$))[^\0\r\n]*[^\0\r\n/]$/, 'must be an absolute path of a file in the image, without ".."');
 const words = z.string().regex(/^[^\0\r\n]*$/, 'must be one line');
+const reason = words.min(10, 'must say why, in at least 10 characters');
 const kernelArgument = z
   .string()
-  .regex(/^[\x21-\x7e]+$/, 'must be printable, without spaces')
-  .regex(/^[^"'\\$`]*$/, 'must not contain quotes, "\\", "$" or "`"');
-const environment = z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), words);
-const parameter = z.union([z.string(), z.number(), z.boolean(), z.array(z.string())]);
+  .regex(/^[\x21\x23\x25\x26\x28-\x5b\x5d-\x5f\x61-\x7e]+$/, 'must be printable, without spaces, quotes, "\\", "$" and "`"');
+const variableName = z
+  .string()
+  .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be a variable name: letters, digits and "_", not starting with a digit');
+const environment = z.record(variableName, words);
+const parameter = z.union([z.string(), z.number(), z.boolean(), z.array(z.string())], {
+  error: 'must be text, a number, true or false, or a list of texts',
+});
 
 export const shippedSteps = ['base', 'cloud-init', 'guest-tools', 'ssh', 'hardening', 'seal'] as const;
 export type ShippedStep = (typeof shippedSteps)[number];
 
-const provisionSchema = z.union([
-  z.strictObject({
-    step: z.enum(shippedSteps).describe('A shipped provisioning step'),
-    enabled: z.boolean().default(true),
-    with: z.record(z.string(), parameter).default({}).describe('Its parameters'),
-  }),
-  z.strictObject({
-    script: localPath.describe('A script of your own (POSIX sh or with its own #! line), run as root inside the image'),
-    environment: environment.default({}).describe('Variables for the script. Not for secrets: they would be in the plan'),
-    network: z.boolean().default(false).describe('Whether the script may reach the network; such a build is not reproducible'),
-  }),
-  z.strictObject({
-    file: localPath.describe('A file to copy into the image'),
-    to: guestPath,
-    mode: z
-      .string()
-      .regex(/^0?[0-7]{3,4}$/, 'must be an octal mode such as "0644"')
-      .default('0644'),
-    owner: z
-      .string()
-      .regex(/^[a-z_][a-z0-9_-]*(:[a-z_][a-z0-9_-]*)?$/)
-      .default('root:root'),
-  }),
-]);
+export const provisionSchema = z.union(
+  [
+    z.strictObject({
+      step: z.enum(shippedSteps).describe('A shipped provisioning step'),
+      enabled: z.boolean().default(true).describe('`false` leaves the step out'),
+      with: z.record(z.string(), parameter).default({}).describe('Its parameters; each step has its own, listed below'),
+    }),
+    z.strictObject({
+      script: localPath.describe('A script of your own, beginning with its `#!` line; it runs as root inside the image'),
+      environment: environment.default({}).describe('Variables for the script. Not for secrets: they would be in the plan'),
+      network: z.boolean().default(false).describe('Whether the script may reach the network; such a build is not reproducible'),
+    }),
+    z.strictObject({
+      file: localPath.describe('A file of your own to copy into the image'),
+      to: guestPath.describe('Where to: an absolute path in the image'),
+      mode: z
+        .string()
+        .regex(/^0?[0-7]{3,4}$/, 'must be an octal mode such as "0644"')
+        .default('0644')
+        .describe('Its permissions, in quotes'),
+      owner: z
+        .string()
+        .regex(/^[a-z_][a-z0-9_-]*(:[a-z_][a-z0-9_-]*)?$/, 'must be USER or USER:GROUP')
+        .default('root:root')
+        .describe('Its owner and group'),
+    }),
+  ],
+  { error: 'must have one of the keys "step", "script" and "file"' },
+);
 
-const repositorySchema = z.strictObject({
-  name: idSchema,
-  uri: z.url({ protocol: /^(https?|file)$/ }),
-  suite: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9./_-]*$/),
-  components: z.array(z.string().regex(/^[a-z0-9][a-z0-9/_-]*$/)).default(['main']),
-  key: localPath.describe('The OpenPGP public key that signs it, binary or armoured'),
+export const repositorySchema = z.strictObject({
+  name: idSchema.describe('Its name, used for its file of sources in the image'),
+  uri: z
+    .url({ protocol: /^(https?|file)$/, error: 'must be a URL that begins with http://, https:// or file://' })
+    .describe('The root of the repository: what stands before the suite'),
+  suite: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9./_-]*$/, 'must be a suite such as bookworm')
+    .describe('The suite, for example `bookworm`'),
+  components: z
+    .array(z.string().regex(/^[a-z0-9][a-z0-9/_-]*$/, 'must be a component such as main'))
+    .min(1)
+    .default(['main'])
+    .describe('The components to use'),
+  key: localPath.describe('The file with the OpenPGP public key that signs it, binary or armoured'),
 });
 
 const waiverSchema = z.strictObject({
-  control: z.string().min(1),
-  reason: z.string().min(10, 'must say why, in at least 10 characters'),
-  owner: z.string().min(1),
-  expires: z.iso.date(),
+  control: z.string().min(1).describe('The control that is waived'),
+  reason: reason.describe('Why, in at least 10 characters'),
+  owner: words.min(1).describe('Who answers for it'),
+  expires: z.iso.date('must be a date such as 2027-06-30').describe('The last day on which it holds'),
 });
 
 export const templateSchema = z.strictObject({
-  name: idSchema.describe('The name of the template; image references start with it'),
+  name: idSchema.describe('The name of the template and of its file; image references begin with it'),
   extends: idSchema
     .optional()
     .describe(
-      'Another template to start from: maps are merged, lists and values replaced (packages.add and provisioning are appended)',
+      'Another template to start from: maps are merged, values and lists replaced; `packages.add`, `packages.remove`, `repositories` and `provisioning` are appended',
     ),
-  description: words.default(''),
-  distro: z.enum(['debian']).describe('The operating system family'),
+  abstract: z
+    .boolean()
+    .optional()
+    .describe('`true`: only a base for others (`extends`), neither listed nor built; not inherited'),
+  description: words.default('').describe('One line for people'),
+  distro: z.enum(['debian']).describe('The operating system'),
   release: z
-    .union([z.string(), z.number().transform(String)])
-    .describe('The release: a number ("12") or a codename ("bookworm")'),
+    .union([z.string(), z.number().transform(String)], { error: 'must be a number or a codename' })
+    .describe('Its release: a number (`12`) or a codename (`bookworm`)'),
   snapshot: z
     .string()
-    .regex(/^\d{8}T\d{6}Z$/, 'must look like 20261101T000000Z')
+    .regex(/^\d{8}T\d{6}Z$/, 'must be a time such as 20261101T000000Z')
     .optional()
-    .describe('Takes all packages as they were at this time, from the snapshot archive that the configuration names'),
-  arches: z.array(archSchema).min(1).default(['amd64']),
+    .describe(
+      'Takes all packages as they were at this time (`20261101T000000Z`), from the snapshot archive that the configuration names',
+    ),
+  arches: z.array(archSchema).min(1).default(['amd64']).describe('Architectures to build'),
   platforms: z
     .array(platformSchema)
     .min(1)
@@ -96,32 +123,37 @@ export const templateSchema = z.strictObject({
     .describe('Where it must run: decides on drivers, guest agents and consoles'),
   engine: z
     .strictObject({
-      name: z.enum(['bootstrap']).default('bootstrap'),
+      name: z.enum(['bootstrap']).default('bootstrap').describe('The way in which the disk is made'),
       options: z.record(z.string(), z.unknown()).default({}).describe('Options of the engine'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('How the disk is made'),
   kernel: z
     .enum(['full', 'cloud'])
     .default('full')
-    .describe('full: all drivers, Xen HVM included; cloud: smaller, for KVM and clouds'),
+    .describe(
+      '`full`: all drivers. `cloud`: smaller; has the disk and network drivers of KVM, Xen and VMware (PVSCSI, VMXNET3), but no USB, graphics, e1000 or LSI Logic, and before Debian 13 no SATA',
+    ),
   disk: z
     .strictObject({
-      size: sizeSchema.prefault('3GiB').describe('The virtual size; the root file system grows to the real disk at first boot'),
-      layout: z.enum(['flat']).default('flat'),
-      filesystem: z.enum(['ext4']).default('ext4'),
-      firmware: z.enum(['bios', 'uefi', 'both']).default('both'),
+      size: sizeSchema.prefault('3GiB').describe('Its virtual size; the root file system grows to the real disk at first boot'),
+      layout: z.enum(['flat']).default('flat').describe('`flat`: boot partitions and one root partition'),
+      filesystem: z.enum(['ext4']).default('ext4').describe('The root file system'),
+      firmware: z.enum(['bios', 'uefi', 'both']).default('both').describe('What it can be started by'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('The virtual disk'),
   packages: z
     .strictObject({
       set: z
         .enum(['standard', 'minimal'])
         .default('standard')
-        .describe('minimal: no documentation, no translations, a fixed boot menu'),
-      add: z.array(packageName).default([]),
+        .describe('`minimal`: no documentation, no translations, a fixed boot menu'),
+      add: z.array(packageName).default([]).describe('Packages to install in addition'),
       remove: z.array(packageName).default([]).describe('Packages that must not be installed'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('What is installed'),
   repositories: z
     .array(repositorySchema)
     .default([])
@@ -131,46 +163,61 @@ export const templateSchema = z.strictObject({
       default: userName
         .optional()
         .describe('The user that cloud-init makes at first boot; by default the name of the distribution'),
-      sudo: z.enum(['nopasswd', 'password', 'none']).default('nopasswd'),
+      sudo: z
+        .enum(['nopasswd', 'password', 'none'])
+        .default('nopasswd')
+        .describe('Whether that user may become root: without a password, with one, or not at all'),
     })
     .prefault({})
     .describe('Users policy: no user exists in the image, root and all passwords are locked'),
   locale: z
     .string()
-    .regex(/^[A-Za-z_]+(\.[A-Za-z0-9-]+)?$/)
-    .default('C.UTF-8'),
+    .regex(/^[A-Za-z_]+(\.[A-Za-z0-9-]+)?$/, 'must be a locale such as C.UTF-8 or fr_FR.UTF-8')
+    .default('C.UTF-8')
+    .describe('The system locale'),
   timezone: z
     .string()
-    .regex(/^[A-Za-z0-9+_-]+(\/[A-Za-z0-9+_-]+)*$/)
-    .default('Etc/UTC'),
-  kernelArguments: z.array(kernelArgument).default([]),
+    .regex(/^[A-Za-z0-9+_-]+(\/[A-Za-z0-9+_-]+)*$/, 'must be a time zone such as Etc/UTC or Europe/Paris')
+    .default('Etc/UTC')
+    .describe('The time zone'),
+  kernelArguments: z.array(kernelArgument).default([]).describe('Added to the command line of the kernel'),
   provisioning: z
     .array(provisionSchema)
     .default([])
     .describe('Steps, own scripts and files, in order. The shipped steps that are not named run too, in their usual places'),
   hardening: z
     .strictObject({
-      profile: z.string().default('baseline'),
-      waivers: z.array(waiverSchema).default([]),
+      profile: z.string().min(1).default('baseline').describe('The hardening profile'),
+      waivers: z.array(waiverSchema).default([]).describe('Controls that do not apply here, each with its reason'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('Hardening'),
   formats: z
     .array(z.enum(['qcow2', 'raw']))
     .min(1)
-    .default(['qcow2']),
+    .default(['qcow2'])
+    .describe('Disk image formats to write'),
   checks: z
     .strictObject({
       skip: z
-        .array(z.strictObject({ check: z.string(), reason: z.string().min(10, 'must say why, in at least 10 characters') }))
-        .default([]),
+        .array(
+          z.strictObject({
+            check: z.string().min(1).describe('The check'),
+            reason: reason.describe('Why, in at least 10 characters'),
+          }),
+        )
+        .default([])
+        .describe('Checks that do not apply here'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('The checks that every image must pass'),
   sizeBudget: z
     .strictObject({
       artifact: sizeSchema.optional().describe('The largest size of disk.qcow2'),
       root: sizeSchema.optional().describe('The most that files may take on the root file system'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('Limits; an image that is larger fails its checks'),
 });
 
 /** A template with all defaults filled in. */
@@ -178,8 +225,12 @@ export type Template = z.output<typeof templateSchema>;
 /** What may be written: most keys have defaults. */
 export type TemplateInput = z.input<typeof templateSchema>;
 export type Provision = z.output<typeof provisionSchema>;
+/** A template with a parent needs to say only what differs. */
+export type TemplateDefinition =
+  | TemplateInput
+  | (Partial<TemplateInput> & { name: string } & ({ extends: string } | { abstract: true }));
 
 /** For definitions in TypeScript: gives completion and type checking, and returns its argument. */
-export function defineTemplate(template: TemplateInput): TemplateInput {
+export function defineTemplate(template: TemplateDefinition): TemplateDefinition {
   return template;
 }

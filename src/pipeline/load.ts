@@ -1,0 +1,78 @@
+import { dirname } from 'node:path';
+import type { Distro } from '../model/distro.ts';
+import { type Template, templateSchema } from '../model/template.ts';
+import { AppError, type Fault } from '../util/errors.ts';
+import { loadChain } from './load-chain.ts';
+import { faultAt, invalidTemplate, type PathFault, placeFault } from './load-faults.ts';
+import { findDefinition, isPath } from './load-file.ts';
+import { faultsOfIssues, missing, plainMessage } from './load-issues.ts';
+import { checkLocalFiles } from './load-local-files.ts';
+import { semanticFaults, semanticWarnings, wellFormedParts } from './load-semantics.ts';
+import { keyPlaceOf, type Path, pathText, type Place, placeOf, plainOf } from './load-tree.ts';
+
+export interface LoadOptions {
+  /** Folders of definitions, the first one that has a name wins. */
+  folders: readonly string[];
+  distros: readonly Distro[];
+  /** The day by which waivers and releases are judged; now by default. */
+  now?: Date;
+  signal?: AbortSignal | undefined;
+}
+
+export interface LoadedTemplate {
+  template: Template;
+  /** The definition, and all files that it was made from, itself first. */
+  file: string;
+  files: string[];
+  /** Allowed, but to be known: an old release. */
+  warnings: Fault[];
+  /** Where a value of the template was written; the nearest thing around it for a default. */
+  placeOf(path: Path): Place;
+  /** The absolute path of an own script, file or key, by the path that names it: `['provisioning', 2, 'script']`. */
+  localFile(path: Path): string;
+}
+
+/**
+ * Reads a definition by name or path, with all that it extends, and checks everything that can be known without a network.
+ * @throws AppError TEMPLATE_NOT_FOUND with near names; TEMPLATE_INVALID with all faults and their places; CONFLICT; CANCELLED
+ */
+export async function loadTemplate(nameOrPath: string, options: LoadOptions): Promise<LoadedTemplate> {
+  if (options.signal?.aborted) throw new AppError('CANCELLED', `Cancelled: reading ${nameOrPath}`);
+  const file = isPath(nameOrPath) ? nameOrPath : await findDefinition(nameOrPath, options.folders);
+  // What a definition extends may lie beside it.
+  const folders = [...new Set([dirname(file), ...options.folders])];
+  const chain = await loadChain(file, folders, options.signal);
+  const { tree, files } = chain;
+  const value = plainOf(tree) as Record<string, unknown>;
+  const today = (options.now ?? new Date()).toISOString().slice(0, 10);
+  const faults = [...chain.faults];
+  const add = (found: PathFault[]): void => void faults.push(...found.map((fault) => placeFault(tree, fault)));
+
+  const parsed = templateSchema.safeParse(value, { error: plainMessage });
+  // A parent that cannot be read may say what seems to be missing here, and each file's name is checked by itself.
+  const incomplete = chain.broken || value.abstract === true;
+  const excused = ({ path }: PathFault): boolean => path.length === 1 && (incomplete || path[0] === 'name');
+  const issues = parsed.success ? [] : faultsOfIssues(parsed.error.issues, tree);
+  add(issues.filter((fault) => fault.message !== missing || !excused(fault)));
+  const parts = wellFormedParts(value);
+  add(semanticFaults(parts, options.distros, today));
+  const local = await checkLocalFiles(parts, tree);
+  add(local.faults);
+  if (parts.abstract) {
+    const hint = 'Build one that extends it, or remove "abstract".';
+    faults.push(faultAt(keyPlaceOf(tree, ['abstract']), 'this template is only a base for others', hint));
+  }
+  if (!parsed.success || faults.length > 0) throw invalidTemplate(file, faults);
+  return {
+    template: parsed.data,
+    file,
+    files,
+    warnings: semanticWarnings(parts, options.distros, today).map((warning) => placeFault(tree, warning)),
+    placeOf: (path) => placeOf(tree, path),
+    localFile: (path) => {
+      const found = local.files.get(pathText(path));
+      if (found === undefined) throw new TypeError(`${pathText(path)} names no file`);
+      return found;
+    },
+  };
+}

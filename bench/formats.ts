@@ -1,0 +1,91 @@
+/**
+ * Compares the qcow2 writer with `qemu-img convert -c`, side by side in one run:
+ *   node bench/formats.ts disk.raw        (a raw disk: gabarit build debian-12 --format raw)
+ */
+import { mkdtemp, open, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { qcow2With } from '../src/formats/qcow2.ts';
+import { blocksOf, dataExtents } from '../src/formats/shared/extents.ts';
+import { type ClusterCodec, clusterSize } from '../src/formats/shared/packed-window.ts';
+import type { Built } from '../src/model/engine.ts';
+import type { StepContext } from '../src/model/step.ts';
+import { exec } from '../src/util/exec.ts';
+import { Scope } from '../src/util/scope.ts';
+
+const changedClusters = 300;
+
+async function main(disk: string | undefined): Promise<void> {
+  if (disk === undefined) throw new Error('usage: node bench/formats.ts disk.raw');
+  const { size: virtualSize } = await stat(disk);
+  await using scope = new Scope();
+  const folder = await mkdtemp(`${disk}.bench-`);
+  scope.defer(() => rm(folder, { recursive: true }));
+  const ctx: StepContext = {
+    workdir: folder,
+    cacheDir: folder,
+    signal: new AbortController().signal,
+    scope,
+    offline: true,
+    emit: () => undefined,
+  };
+  const changed = join(folder, 'changed.raw');
+  await changeSome(disk, changed);
+
+  const convert = (type: string, source: string): (() => Promise<unknown>) => {
+    const options = type === '' ? [] : ['-o', `compression_type=${type}`];
+    return () => exec(['qemu-img', 'convert', '-c', '-f', 'raw', '-O', 'qcow2', ...options, source, join(folder, 'out.qcow2')]);
+  };
+  const ours = (
+    codec: ClusterCodec,
+    built: Omit<Built, 'timings' | 'tools' | 'virtualSize' | 'sourceDateEpoch'>,
+  ): (() => Promise<void>) => {
+    return () =>
+      qcow2With(codec).write(
+        { ...built, virtualSize, sourceDateEpoch: 0, timings: {}, tools: {} },
+        join(folder, 'out.qcow2'),
+        ctx,
+      );
+  };
+  const zstd: ClusterCodec = { type: 'zstd', level: 3 };
+  const base = { disk, folder };
+  const runs: [string, () => Promise<unknown>][] = [
+    ['qemu-img convert -c, zlib', convert('zlib', disk)],
+    ['qemu-img convert -c, zstd', convert('zstd', disk)],
+    ['gabarit, deflate 6', ours({ type: 'deflate', level: 6 }, { disk })],
+    ...[1, 2, 3, 4, 5, 6].map((level): [string, () => Promise<unknown>] => [
+      `gabarit, zstd ${level}`,
+      ours({ type: 'zstd', level }, { disk }),
+    ]),
+    ['gabarit, zstd 3, cold with a base', ours(zstd, { disk: changed, base })],
+    [`gabarit, zstd 3, hot (${changedClusters} clusters changed)`, ours(zstd, { disk: changed, base })],
+  ];
+  let reference = 0;
+  for (const [name, run] of runs) {
+    const rss = process.memoryUsage.rss();
+    const started = performance.now();
+    await run();
+    const seconds = (performance.now() - started) / 1000;
+    reference ||= seconds;
+    const { size } = await stat(join(folder, 'out.qcow2'));
+    const columns = [
+      `${seconds.toFixed(2)} s`,
+      `${(seconds / reference).toFixed(2)}x`,
+      `${(size / 2 ** 20).toFixed(1)} MiB`,
+      `RSS +${((process.memoryUsage.rss() - rss) / 2 ** 20).toFixed(0)} MiB`,
+    ];
+    console.log(name.padEnd(50), columns.map((column) => column.padStart(12)).join(''));
+  }
+}
+
+/** A sparse copy with some clusters overwritten, evenly spread over the data. */
+async function changeSome(disk: string, copy: string): Promise<void> {
+  await exec(['cp', '--sparse=always', disk, copy]);
+  const clusters = blocksOf(await dataExtents(disk), clusterSize);
+  await using file = await open(copy, 'r+');
+  const step = Math.max(1, Math.floor(clusters.length / changedClusters));
+  for (let index = 0; index < clusters.length; index += step) {
+    await file.write(`changed ${index}`, (clusters[index] ?? 0) * clusterSize + 1000);
+  }
+}
+
+await main(process.argv[2]);

@@ -1,0 +1,2 @@
+export { qcow2 } from './qcow2.ts';
+export { raw } from './raw.ts';

@@ -1,0 +1,45 @@
+import { open } from 'node:fs/promises';
+import type { Built } from '../model/engine.ts';
+import type { Format } from '../model/format.ts';
+import type { StepContext } from '../model/step.ts';
+import { toAppError } from '../util/errors.ts';
+import { openQcow2 } from './qcow2/read.ts';
+import { Qcow2Writer } from './qcow2/write.ts';
+import { diskSize } from './shared/bounds.ts';
+import { packDisk } from './shared/pack-disk.ts';
+import { type ClusterCodec, windowSize } from './shared/packed-window.ts';
+
+/** Windows between two reports of progress. */
+const reportEvery = 32;
+
+/** qcow2 with another compression: `deflate` for readers older than QEMU 5.1 (2020). */
+export function qcow2With(codec: ClusterCodec): Format {
+  return {
+    id: 'qcow2',
+    extension: 'qcow2',
+    mediaType: 'application/x-qemu-disk',
+    requires: [],
+    write: (built, path, ctx) => write(built, path, codec, ctx),
+    open: openQcow2,
+  };
+}
+
+/** QEMU's disk format, version 3, every cluster compressed by zstd. */
+export const qcow2 = qcow2With({ type: 'zstd', level: 3 });
+
+async function write(built: Built, path: string, codec: ClusterCodec, ctx: StepContext): Promise<void> {
+  try {
+    const size = await diskSize(built);
+    await using file = await open(path, 'w');
+    const writer = new Qcow2Writer(file, size, codec.type);
+    for await (const { window, packed, done, total } of packDisk(built, codec, ctx.signal)) {
+      await writer.add(window, packed);
+      if (done % reportEvery === 0 || done === total) {
+        ctx.emit({ type: 'step.progress', step: 'convert', done: done * windowSize, total: total * windowSize, unit: 'bytes' });
+      }
+    }
+    await writer.finish();
+  } catch (error) {
+    throw toAppError(error, 'BUILD_FAILED', `Writing ${path} as qcow2`);
+  }
+}

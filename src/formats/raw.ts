@@ -1,0 +1,54 @@
+import { open } from 'node:fs/promises';
+import type { Built } from '../model/engine.ts';
+import type { BlockSource, Format } from '../model/format.ts';
+import type { StepContext } from '../model/step.ts';
+import { AppError, toAppError } from '../util/errors.ts';
+import { writeAll } from './shared/append-file.ts';
+import { checkRange, diskSize } from './shared/bounds.ts';
+import { blocksOf, dataExtents } from './shared/extents.ts';
+import { readUpTo } from './shared/read-exactly.ts';
+
+const pieceSize = 2 ** 20;
+const zeros = Buffer.alloc(pieceSize);
+
+/** The disk's bytes as they are, in a sparse file. */
+export const raw: Format = {
+  id: 'raw',
+  extension: 'raw',
+  mediaType: 'application/octet-stream',
+  requires: [],
+  write,
+  open: openRaw,
+};
+
+async function write(built: Built, path: string, ctx: StepContext): Promise<void> {
+  try {
+    const size = await diskSize(built);
+    const pieces = blocksOf(await dataExtents(built.disk, ctx.signal), pieceSize);
+    await using source = await open(built.disk, 'r');
+    await using target = await open(path, 'w');
+    for (const piece of pieces) {
+      ctx.signal.throwIfAborted();
+      const bytes = await readUpTo(source, piece * pieceSize, pieceSize);
+      if (!bytes.equals(zeros.subarray(0, bytes.length))) await writeAll(target, bytes, piece * pieceSize);
+    }
+    await target.truncate(size);
+  } catch (error) {
+    throw toAppError(error, 'BUILD_FAILED', `Writing ${path} as raw`);
+  }
+}
+
+async function openRaw(path: string): Promise<BlockSource> {
+  const file = await open(path, 'r');
+  const { size } = await file.stat();
+  return {
+    size,
+    async read(offset, length) {
+      checkRange(path, size, offset, length);
+      const bytes = await readUpTo(file, offset, length);
+      if (bytes.length < length) throw new AppError('IMAGE_INVALID', `${path} became shorter while it was read`);
+      return bytes;
+    },
+    close: () => file.close(),
+  };
+}

@@ -1,0 +1,39 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { crc32 } from 'node:zlib';
+import type { PackTask, SlotResult, WorkerRequest } from './pack-pool.ts';
+import { type PackedWindow, packWindow, windowSize } from './packed-window.ts';
+import { readPaddedSync } from './read-exactly.ts';
+
+/** The other end of pack-pool: reads a window by itself, and packs it into its slot of the shared memory. */
+const { codec, diskFd, baseFd, storedFd, keepBase, slots, baseSlots } = workerData as WorkerRequest;
+const diskWindow = Buffer.alloc(windowSize);
+const baseWindow = Buffer.alloc(windowSize);
+const storedBytes = Buffer.alloc(windowSize);
+
+/** The stored form of the base's window, or undefined when its bytes are damaged. */
+function readStored({ stored }: PackTask): PackedWindow | undefined {
+  if (stored === undefined || storedFd === undefined) return undefined;
+  const bytes = storedBytes.subarray(
+    0,
+    stored.lengths.reduce((sum, length) => sum + length, 0),
+  );
+  readPaddedSync(storedFd, bytes, stored.offset);
+  return crc32(bytes) === stored.crc ? { lengths: stored.lengths, bytes } : undefined;
+}
+
+function pack(task: PackTask & { slot: number }): SlotResult {
+  const offset = task.window * windowSize;
+  const target = new Uint8Array(slots, task.slot * windowSize, windowSize);
+  readPaddedSync(diskFd, diskWindow, offset);
+  const stored = readStored(task);
+  if (baseFd === undefined || !(stored || keepBase)) return { lengths: packWindow(diskWindow, codec, target).lengths };
+  readPaddedSync(baseFd, baseWindow, offset);
+  const packed = stored ?? packWindow(baseWindow, codec, new Uint8Array(baseSlots, task.slot * windowSize, windowSize));
+  const { lengths } = packWindow(diskWindow, codec, target, { raw: baseWindow, packed });
+  return { lengths, baseLengths: keepBase ? packed.lengths : undefined };
+}
+
+parentPort?.on('message', (task: PackTask & { slot: number }) => {
+  // eslint-disable-next-line unicorn/require-post-message-target-origin -- a port, not a window
+  parentPort?.postMessage(pack(task));
+});

@@ -51,8 +51,6 @@ export const planSchema = z.strictObject({
   /** The file with the keys of each repository of the lock: an absolute path, and its digest. */
   keys: z.record(z.string(), z.strictObject({ source: z.string(), digest })),
   provisioning: z.array(planProvisionSchema),
-  /** Seconds since 1970; no file in the image is younger. */
-  sourceDateEpoch: z.int(),
   /** Changes whenever a change of Gabarit itself changes the images that it makes. */
   engineRevision: z.string(),
 });

@@ -16,7 +16,7 @@ const notASize = 'must be a size such as 512MiB or 3GiB';
 /** A size in a definition (`3GiB`), as bytes. */
 export const sizeSchema = z
   .union([z.string(), z.number()], { error: notASize })
-  .meta({ pattern: '^\\s*\\d+(\\.\\d+)?\\s*([KMGT]iB|B|)\\s*$' })
+  .meta({ pattern: '^\\s*\\d+(\\.\\d+)?\\s*([KMGT]iB|B|)\\s*$', examples: ['8GiB'] })
   .transform((text, ctx) => {
     const bytes = parseSize(text);
     if (bytes !== undefined) return bytes;

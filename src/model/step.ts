@@ -7,6 +7,8 @@ export interface StepContext {
   workdir: string;
   /** The build cache, shared by all runs. */
   cacheDir: string;
+  /** Whether the network must not be used. */
+  offline: boolean;
   signal: AbortSignal;
   scope: Scope;
   emit: Emit;

@@ -43,88 +43,126 @@ export const provisionSchema = z.union(
     z.strictObject({
       step: z.enum(shippedSteps).describe('A shipped provisioning step'),
       enabled: z.boolean().default(true).describe('`false` leaves the step out'),
-      with: z.record(z.string(), parameter).default({}).describe('Its parameters; each step has its own, listed below'),
+      with: z
+        .record(z.string(), parameter)
+        .default({})
+        .describe('Its parameters; each step has its own, listed below')
+        .meta({ examples: [{ port: 2222 }] }),
     }),
     z.strictObject({
-      script: localPath.describe('A script of your own, beginning with its `#!` line; it runs as root inside the image'),
-      environment: environment.default({}).describe('Variables for the script. Not for secrets: they would be in the plan'),
+      script: localPath
+        .describe('A script of your own, beginning with its `#!` line; it runs as root inside the image')
+        .meta({ examples: ['scripts/setup.sh'] }),
+      environment: environment
+        .default({})
+        .describe('Variables for the script. Not for secrets: they would be in the plan')
+        .meta({ examples: [{ ROLE: 'web' }] }),
       network: z.boolean().default(false).describe('Whether the script may reach the network; such a build is not reproducible'),
     }),
     z.strictObject({
-      file: localPath.describe('A file of your own to copy into the image'),
-      to: guestPath.describe('Where to: an absolute path in the image'),
+      file: localPath.describe('A file of your own to copy into the image').meta({ examples: ['files/motd'] }),
+      to: guestPath.describe('Where to: an absolute path in the image').meta({ examples: ['/etc/motd'] }),
       mode: z
         .string()
         .regex(/^0?[0-7]{3,4}$/, 'must be an octal mode such as "0644"')
         .default('0644')
-        .describe('Its permissions, in quotes'),
+        .describe('Its permissions, in quotes')
+        .meta({ examples: ['0600'] }),
       owner: z
         .string()
         .regex(/^[a-z_][a-z0-9_-]*(:[a-z_][a-z0-9_-]*)?$/, 'must be USER or USER:GROUP')
         .default('root:root')
-        .describe('Its owner and group'),
+        .describe('Its owner and group')
+        .meta({ examples: ['root:adm'] }),
     }),
   ],
-  { error: 'must have one of the keys "step", "script" and "file"' },
+  { error: 'must have exactly one of the keys "step", "script" and "file"' },
 );
 
 export const repositorySchema = z.strictObject({
-  name: idSchema.describe('Its name, used for its file of sources in the image'),
+  name: idSchema.describe('Its name, used for its file of sources in the image').meta({ examples: ['vendor'] }),
   uri: z
     .url({ protocol: /^(https?|file)$/, error: 'must be a URL that begins with http://, https:// or file://' })
-    .describe('The root of the repository: what stands before the suite'),
+    .describe('The root of the repository: what stands before the suite')
+    .meta({ examples: ['https://packages.example/debian'] }),
   suite: z
     .string()
     .regex(/^[A-Za-z0-9][A-Za-z0-9./_-]*$/, 'must be a suite such as bookworm')
-    .describe('The suite, for example `bookworm`'),
+    .describe('The suite')
+    .meta({ examples: ['bookworm'] }),
   components: z
     .array(z.string().regex(/^[a-z0-9][a-z0-9/_-]*$/, 'must be a component such as main'))
     .min(1)
     .default(['main'])
-    .describe('The components to use'),
-  key: localPath.describe('The file with the OpenPGP public key that signs it, binary or armoured'),
+    .describe('The components to use')
+    .meta({ examples: [['main', 'contrib']] }),
+  key: localPath
+    .describe('The file with the OpenPGP public key that signs it, binary or armoured')
+    .meta({ examples: ['keys/vendor.asc'] }),
 });
 
 const waiverSchema = z.strictObject({
-  control: z.string().min(1).describe('The control that is waived'),
+  control: z
+    .string()
+    .min(1)
+    .describe('The control that is waived')
+    .meta({ examples: ['ssh-forwarding'] }),
   reason: reason.describe('Why, in at least 10 characters'),
-  owner: words.min(1).describe('Who answers for it'),
-  expires: z.iso.date('must be a date such as 2027-06-30').describe('The last day on which it holds'),
+  owner: words
+    .min(1)
+    .describe('Who answers for it')
+    .meta({ examples: ['platform team'] }),
+  expires: z.iso
+    .date('must be a date such as 2027-06-30')
+    .describe('The last day on which it holds')
+    .meta({ examples: ['2027-06-30'] }),
 });
 
 export const templateSchema = z.strictObject({
-  name: idSchema.describe('The name of the template and of its file; image references begin with it'),
+  name: idSchema
+    .describe('The name of the template and of its file; image references begin with it')
+    .meta({ examples: ['web-server'] }),
   extends: idSchema
     .optional()
     .describe(
       'Another template to start from: maps are merged, values and lists replaced; `packages.add`, `packages.remove`, `repositories` and `provisioning` are appended',
-    ),
+    )
+    .meta({ examples: ['debian-12'] }),
   abstract: z
     .boolean()
     .optional()
     .describe('`true`: only a base for others (`extends`), neither listed nor built; not inherited'),
-  description: words.default('').describe('One line for people'),
+  description: words
+    .default('')
+    .describe('One line for people')
+    .meta({ examples: ['Debian 12 with nginx'] }),
   distro: z.enum(['debian']).describe('The operating system'),
   release: z
-    .union([z.string(), z.number().transform(String)], { error: 'must be a number or a codename' })
+    .union([z.string(), z.number()], { error: 'must be a number or a codename' })
+    .meta({ examples: ['bookworm'] })
+    .transform(String)
     .describe('Its release: a number (`12`) or a codename (`bookworm`)'),
   snapshot: z
     .string()
     .regex(/^\d{8}T\d{6}Z$/, 'must be a time such as 20261101T000000Z')
     .optional()
-    .describe(
-      'Takes all packages as they were at this time (`20261101T000000Z`), from the snapshot archive that the configuration names',
-    ),
+    .describe('Takes all packages as they were at this time, from the snapshot archive that the configuration names')
+    .meta({ examples: ['20261101T000000Z'] }),
   arches: z.array(archSchema).min(1).default(['amd64']).describe('Architectures to build'),
   platforms: z
     .array(platformSchema)
     .min(1)
     .default(['kvm', 'xen', 'vmware'])
-    .describe('Where it must run: decides on drivers, guest agents and consoles'),
+    .describe('Where it must run: decides on drivers, guest agents and consoles')
+    .meta({ examples: [['kvm']] }),
   engine: z
     .strictObject({
       name: z.enum(['bootstrap']).default('bootstrap').describe('The way in which the disk is made'),
-      options: z.record(z.string(), z.unknown()).default({}).describe('Options of the engine'),
+      options: z
+        .record(z.string(), z.unknown())
+        .default({})
+        .describe('Options of the engine')
+        .meta({ examples: [{ unpack: 'dpkg' }] }),
     })
     .prefault({})
     .describe('How the disk is made'),
@@ -149,8 +187,16 @@ export const templateSchema = z.strictObject({
         .enum(['standard', 'minimal'])
         .default('standard')
         .describe('`minimal`: no documentation, no translations, a fixed boot menu'),
-      add: z.array(packageName).default([]).describe('Packages to install in addition'),
-      remove: z.array(packageName).default([]).describe('Packages that must not be installed'),
+      add: z
+        .array(packageName)
+        .default([])
+        .describe('Packages to install in addition')
+        .meta({ examples: [['nginx', 'htop']] }),
+      remove: z
+        .array(packageName)
+        .default([])
+        .describe('Packages that must not be installed')
+        .meta({ examples: [['less']] }),
     })
     .prefault({})
     .describe('What is installed'),
@@ -162,7 +208,8 @@ export const templateSchema = z.strictObject({
     .strictObject({
       default: userName
         .optional()
-        .describe('The user that cloud-init makes at first boot; by default the name of the distribution'),
+        .describe('The user that cloud-init makes at first boot; by default the name of the distribution')
+        .meta({ examples: ['admin'] }),
       sudo: z
         .enum(['nopasswd', 'password', 'none'])
         .default('nopasswd')
@@ -174,13 +221,19 @@ export const templateSchema = z.strictObject({
     .string()
     .regex(/^[A-Za-z_]+(\.[A-Za-z0-9-]+)?$/, 'must be a locale such as C.UTF-8 or fr_FR.UTF-8')
     .default('C.UTF-8')
-    .describe('The system locale'),
+    .describe('The system locale')
+    .meta({ examples: ['fr_FR.UTF-8'] }),
   timezone: z
     .string()
     .regex(/^[A-Za-z0-9+_-]+(\/[A-Za-z0-9+_-]+)*$/, 'must be a time zone such as Etc/UTC or Europe/Paris')
     .default('Etc/UTC')
-    .describe('The time zone'),
-  kernelArguments: z.array(kernelArgument).default([]).describe('Added to the command line of the kernel'),
+    .describe('The time zone')
+    .meta({ examples: ['Europe/Paris'] }),
+  kernelArguments: z
+    .array(kernelArgument)
+    .default([])
+    .describe('Added to the command line of the kernel')
+    .meta({ examples: [['quiet', 'mitigations=auto']] }),
   provisioning: z
     .array(provisionSchema)
     .default([])
@@ -196,7 +249,8 @@ export const templateSchema = z.strictObject({
     .array(z.enum(['qcow2', 'raw']))
     .min(1)
     .default(['qcow2'])
-    .describe('Disk image formats to write'),
+    .describe('Disk image formats to write')
+    .meta({ examples: [['qcow2', 'raw']] }),
   checks: z
     .strictObject({
       skip: z

@@ -3,7 +3,8 @@ import { distance } from 'fastest-levenshtein';
 /** The candidates that `word` was probably meant to be, the nearest first; none when nothing is near. */
 export function nearMatches(word: string, candidates: Iterable<string>, limit = 3): string[] {
   const wanted = word.toLowerCase();
-  const furthest = Math.max(1, Math.floor(wanted.length / 3));
+  // Two letters that changed places are two changes.
+  const furthest = Math.max(wanted.length < 4 ? 1 : 2, Math.floor(wanted.length / 3));
   const near: { candidate: string; far: number }[] = [];
   for (const candidate of new Set(candidates)) {
     if (candidate === word || Math.abs(candidate.length - wanted.length) > furthest) continue;

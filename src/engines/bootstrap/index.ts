@@ -1,0 +1,201 @@
+import { z } from 'zod';
+import type { Built, Engine } from '../../model/engine.ts';
+import type { Distro } from '../../model/distro.ts';
+import type { Plan } from '../../model/plan.ts';
+import { platforms } from '../../model/platform.ts';
+import type { StepContext } from '../../model/step.ts';
+import { digestOfJson } from '../../util/digest.ts';
+import type { BaseLayer, BaseRecipe } from './base.ts';
+import { diskIdentity } from './disk-layout.ts';
+import { fetchPackages } from './fetch.ts';
+import { ensureLayer } from './layers.ts';
+import { runInNamespace } from './namespace.ts';
+import type { Provisioned, ProvisionRequest } from './provision.ts';
+
+const inside = new URL('./inside.ts', import.meta.url);
+
+/** Raised whenever a change of this engine changes the disks that it makes. */
+export const engineRevision = 'bootstrap-1';
+
+export const bootstrapOptions = z.strictObject({
+  unpack: z
+    .enum(['fast', 'dpkg'])
+    .default('fast')
+    .describe('fast: all packages side by side; dpkg: by dpkg itself, one after the other'),
+});
+
+/** Makes a disk directly from signed packages: no virtual machine, no installer, no console, no root. */
+export function bootstrapEngine(distros: Distro[]): Engine {
+  return {
+    id: 'bootstrap',
+    options: bootstrapOptions,
+    requires: [],
+    build: (plan, ctx) => build(plan, distros, ctx),
+  };
+}
+
+async function build(plan: Plan, distros: Distro[], ctx: StepContext): Promise<Built> {
+  const { template } = plan;
+  const distro = distros.find(({ id }) => id === template.distro);
+  const release = distro?.releases.find(({ id }) => id === plan.release.id);
+  if (distro === undefined || release === undefined) throw new Error(`unknown release ${plan.release.id}`);
+  const facts = distro.bootstrap(release, {
+    arch: plan.arch,
+    kernel: template.kernel,
+    set: template.packages.set,
+    platforms: template.platforms,
+    firmware: template.disk.firmware,
+  });
+  const recipe: BaseRecipe = {
+    packages: plan.lock.packages.map(({ name, sha256, role }) => ({ name, sha256, role })),
+    architecture: plan.arch,
+    pathExcludes: facts.pathExcludes,
+    unpack: bootstrapOptions.parse(template.engine.options).unpack,
+    modules: initramfsModules(template.platforms),
+    diskSize: template.disk.size,
+    firmware: template.disk.firmware,
+  };
+  const recipeDigest = digestOfJson({ engineRevision, recipe });
+  const base = await timed('base', 'Base system', ctx, () =>
+    ensureLayer<BaseLayer>('base', recipeDigest, (folder) => makeBase(plan, recipe, recipeDigest, folder, ctx), ctx),
+  );
+  const disk = await timed('provision', 'Provisioning', ctx, () =>
+    ensureLayer<Provisioned>('disk', plan.id, (folder) => makeDisk(plan, base, folder, ctx), ctx),
+  );
+  return {
+    disk: `${disk.folder}/disk.raw`,
+    virtualSize: template.disk.size,
+    base: { disk: `${base.folder}/disk.raw`, folder: base.folder },
+    sourceDateEpoch: base.facts.sourceDateEpoch,
+    timings: {
+      ...(base.reused ? {} : prefixed('base', base.facts.timings)),
+      ...(disk.reused ? {} : prefixed('provision', disk.facts.timings)),
+    },
+    tools: base.facts.tools,
+  };
+}
+
+/** Drivers for the root disk and its file system, on every platform of the template. */
+export function initramfsModules(ids: Plan['template']['platforms']): string[] {
+  const always = ['ext4', 'crc32c_generic', 'isofs', 'vfat', 'nls_ascii', 'nls_cp437'];
+  return [...new Set([...always, ...ids.flatMap((id) => platforms[id].initramfsModules)])].toSorted();
+}
+
+function prefixed(name: string, timings: Record<string, number>): Record<string, number> {
+  return Object.fromEntries(Object.entries(timings).map(([key, value]) => [`${name}: ${key}`, value]));
+}
+
+async function timed<T extends { reused: boolean }>(
+  step: string,
+  title: string,
+  ctx: StepContext,
+  work: () => Promise<T>,
+): Promise<T> {
+  const started = performance.now();
+  ctx.emit({ type: 'step.started', step, title });
+  try {
+    const result = await work();
+    ctx.emit({ type: 'step.finished', step, durationMs: performance.now() - started, reused: result.reused });
+    return result;
+  } catch (error) {
+    ctx.emit({
+      type: 'step.failed',
+      step,
+      durationMs: performance.now() - started,
+      message: error instanceof Error ? error.message : String(error),
+    });
+    throw error;
+  }
+}
+
+/** Downloads outside of the namespace, which has no network; each package is unpacked inside it as soon as it is proven. */
+async function makeBase(
+  plan: Plan,
+  recipe: BaseRecipe,
+  recipeDigest: string,
+  folder: string,
+  ctx: StepContext,
+): Promise<BaseLayer> {
+  const work = runInNamespace<BaseLayer>(
+    inside,
+    { op: 'base', recipe, seed: recipeDigest, packageDir: `${ctx.cacheDir}/packages`, layerDir: folder, workdir: ctx.workdir },
+    { network: false },
+    ctx,
+  );
+  const fetching = fetchPackages(
+    plan.lock.packages,
+    plan.lock.repositories,
+    {
+      cacheDir: ctx.cacheDir,
+      offline: ctx.offline,
+      signal: ctx.signal,
+      onProgress: (done, total) =>
+        ctx.emit({ type: 'step.progress', step: 'base', done, total, unit: 'bytes', note: 'fetching packages' }),
+    },
+    (item) => work.send({ ready: item.sha256 }),
+  );
+  const failure = await fetching.then(
+    () => undefined,
+    (error: unknown) => ({ error }),
+  );
+  if (failure !== undefined) {
+    work.cancel();
+    await work.result.catch(() => undefined); // It only says that it was stopped.
+    throw failure.error;
+  }
+  return await work.result;
+}
+
+async function makeDisk(
+  plan: Plan,
+  base: { folder: string; facts: BaseLayer },
+  folder: string,
+  ctx: StepContext,
+): Promise<Provisioned> {
+  const { template } = plan;
+  const request: ProvisionRequest = {
+    op: 'provision',
+    baseDir: base.folder,
+    boot: base.facts.boot,
+    sourceDateEpoch: base.facts.sourceDateEpoch,
+    diskSize: template.disk.size,
+    identity: diskIdentity(plan.id),
+    title: plan.release.title.replaceAll('"', ''),
+    kernelArguments: kernelArguments(plan),
+    keys: template.repositories.map(({ name }) => ({ name: `${name}.asc`, source: plan.keys[name]?.source ?? '' })),
+    items: plan.provisioning,
+    environment: stepEnvironment(plan),
+    workdir: ctx.workdir,
+    disk: `${folder}/disk.raw`,
+  };
+  return await runInNamespace<Provisioned>(
+    inside,
+    request,
+    { network: plan.provisioning.some((item) => item.kind !== 'file' && item.network) },
+    ctx,
+  ).result;
+}
+
+/** The consoles of all platforms, then what the template asks for. */
+export function kernelArguments(plan: Plan): string[] {
+  const consoles = plan.template.platforms.flatMap((id) => platforms[id].consoles);
+  return [...[...new Set(consoles)].map((name) => `console=${name}`), ...plan.template.kernelArguments];
+}
+
+/** What every provisioning step can rely on; see docs/provisioning.md. */
+function stepEnvironment(plan: Plan): Record<string, string> {
+  const { template } = plan;
+  return {
+    GABARIT_DISTRO: template.distro,
+    GABARIT_RELEASE: plan.release.id,
+    GABARIT_CODENAME: plan.release.codename,
+    GABARIT_ARCH: plan.arch,
+    GABARIT_PLATFORMS: template.platforms.join(' '),
+    GABARIT_SET: template.packages.set,
+    GABARIT_LOCALE: template.locale,
+    GABARIT_TIMEZONE: template.timezone,
+    GABARIT_USER: template.users.default ?? template.distro,
+    GABARIT_SUDO: template.users.sudo,
+    GABARIT_SOURCES: plan.guestSources,
+  };
+}

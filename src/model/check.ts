@@ -75,15 +75,31 @@ export interface GuestResult {
   exitCode: number;
 }
 
-/** A running machine. */
-export interface Guest {
-  /** `bios`, `uefi`, `clone-a` ... */
+/** What a running machine shows to those who cannot log in. */
+export interface GuestOutside {
+  /** `clone-a`, `unseeded` ... */
   name: string;
-  firmware: 'bios' | 'uefi';
-  /** Runs a shell command as root and waits. */
-  run(command: string): Promise<GuestResult>;
+  firmware: 'bios' | 'uefi' | 'uefi-secure-boot';
+  /** What the image was made from. */
+  plan: Plan;
   /** What came over the serial console so far. */
   serialLog(): string;
+  /** SSH host keys as a stranger on the network gets them: `ssh-ed25519 AAAA…`, sorted. */
+  hostKeys(): Promise<string[]>;
+  /** What the SSH server would accept for this user: `publickey`, `password` ... */
+  loginMethods(user: string): Promise<string[]>;
+  /** Whether that password really lets in. */
+  acceptsPassword(user: string, password: string): Promise<boolean>;
+}
+
+/** A running machine. */
+export interface Guest extends GuestOutside {
+  /** The user that is logged in. */
+  user: string;
+  /** Runs a shell command as root and waits; an exit code other than 0 is not an error. */
+  run(command: string): Promise<GuestResult>;
+  /** Starts the machine anew and waits until one can log in again. @throws AppError BOOT_FAILED */
+  reboot(): Promise<void>;
 }
 
 export interface GuestCheck {
@@ -101,7 +117,15 @@ export interface ClonesCheck {
   run(guests: [Guest, Guest], ctx: CheckContext): Promise<Finding[]>;
 }
 
-export type AnyCheck = RootfsCheck | GuestCheck | ClonesCheck;
+/** A check on a machine that was given nothing at all: no seed, no network data, nobody who can log in. */
+export interface UnseededCheck {
+  id: string;
+  title: string;
+  on: 'unseeded';
+  run(guest: GuestOutside, ctx: CheckContext): Promise<Finding[]>;
+}
+
+export type AnyCheck = RootfsCheck | GuestCheck | ClonesCheck | UnseededCheck;
 
 /** Turns findings into verdicts: one per finding, or a single pass. */
 export function verdictsOf(check: AnyCheck, findings: Finding[], subject?: string): Verdict[] {

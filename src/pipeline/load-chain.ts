@@ -1,7 +1,7 @@
 import { realpath } from 'node:fs/promises';
 import { AppError, type Fault } from '../util/errors.ts';
 import { faultAt, invalidTemplate } from './load-faults.ts';
-import { findDefinition, readLimited, templateNameOf } from './load-file.ts';
+import { findDefinition, isTemplateName, readLimited, templateNameOf } from './load-file.ts';
 import { mergeTemplates } from './load-merge.ts';
 import type { MapTree, Place, Tree } from './load-tree.ts';
 import { importDefinition } from './load-typescript.ts';
@@ -76,8 +76,8 @@ async function parentOf(
   depth: number,
 ): Promise<Parent> {
   const value = tree.entries.get('extends')?.value;
-  // Anything but text is the schema's to refuse.
-  if (value?.kind !== 'scalar' || typeof value.value !== 'string') return {};
+  // Anything but a name is the schema's to refuse.
+  if (value?.kind !== 'scalar' || typeof value.value !== 'string' || !isTemplateName(value.value)) return {};
   const refuse = (message: string, hint?: string): Parent => ({ fault: faultAt(value.place, `extends: ${message}`, hint) });
   if (depth > maxParents) return refuse(`more than ${maxParents} templates extend each other`);
   try {
@@ -87,7 +87,7 @@ async function parentOf(
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     const itself = value.value === templateNameOf(file);
-    return itself ? refuse('a template cannot extend itself') : refuse(error.message, error.hint);
+    return itself ? refuse('a template cannot extend itself') : refuse(error.message.replace('There is', 'there is'), error.hint);
   }
 }
 

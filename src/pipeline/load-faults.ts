@@ -27,7 +27,7 @@ export function placeFault(tree: Tree, { path, message, hint, atKey, place }: Pa
 }
 
 /** One error for all faults, in the order in which they stand in the files. */
-export function invalidTemplate(file: string, faults: Fault[]): AppError {
+export function invalidTemplate(file: string, faults: Fault[], details: Record<string, unknown> = {}): AppError {
   const files = [...new Set([file, ...faults.map((fault) => fault.file ?? file)])];
   const rank = (fault: Fault): number => files.indexOf(fault.file ?? file);
   const sorted = faults.toSorted(
@@ -36,6 +36,7 @@ export function invalidTemplate(file: string, faults: Fault[]): AppError {
   const count = faults.length === 1 ? 'one fault' : `${faults.length} faults`;
   return new AppError('TEMPLATE_INVALID', `${file} is not a valid template: ${count}`, {
     faults: sorted.slice(0, shownFaults),
+    details,
     hint: 'docs/definitions.md explains every key; "gabarit schema" prints the JSON Schema for your editor.',
   });
 }

@@ -8,6 +8,10 @@ import { nearMatches } from '../util/suggest.ts';
 const endings = ['.yaml', '.yml', '.ts'];
 const namePattern = /^[a-z0-9][a-z0-9._-]{0,62}$/;
 
+export function isTemplateName(text: string): boolean {
+  return namePattern.test(text);
+}
+
 /** The name that a file name stands for; undefined when it is not a definition. */
 export function templateNameOf(file: string): string | undefined {
   const name = basename(file);
@@ -23,7 +27,7 @@ export async function definitionsIn(folder: string): Promise<{ name: string; fil
     return entries
       .filter((entry) => !entry.isDirectory())
       .map((entry) => ({ name: templateNameOf(entry.name), file: join(folder, entry.name) }))
-      .filter((entry): entry is { name: string; file: string } => entry.name !== undefined && namePattern.test(entry.name))
+      .filter((entry): entry is { name: string; file: string } => entry.name !== undefined && isTemplateName(entry.name))
       .toSorted((a, b) => (a.file < b.file ? -1 : 1));
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return [];

@@ -1,9 +1,11 @@
 import { type Distro, findRelease, type Release } from '../model/distro.ts';
-import { fitsParameter, provisionSteps } from '../model/provision-steps.ts';
+import { provisionSteps } from '../model/provision-steps.ts';
 import { formatSize } from '../model/size.ts';
 import { provisionSchema, repositorySchema, type Template, templateSchema } from '../model/template.ts';
 import { didYouMean } from '../util/suggest.ts';
 import type { PathFault } from './load-faults.ts';
+import { faultsOfIssues, plainMessage } from './load-issues.ts';
+import type { Tree } from './load-tree.ts';
 
 /** The keys of a definition that are well-formed by themselves, so that one fault does not hide another. */
 export type TemplateParts = Partial<Omit<Template, 'provisioning' | 'repositories'>> & {
@@ -25,13 +27,13 @@ const smallestDisk = 2 ** 30;
 const mebibyte = 2 ** 20;
 
 /** What a schema cannot say. `today` is an ISO date. */
-export function semanticFaults(parts: TemplateParts, distros: readonly Distro[], today: string): PathFault[] {
+export function semanticFaults(parts: TemplateParts, tree: Tree, distros: readonly Distro[], today: string): PathFault[] {
   return [
     ...releaseFaults(parts, distros),
     ...packageFaults(parts),
     ...diskFaults(parts),
     ...repositoryFaults(parts),
-    ...stepFaults(parts),
+    ...stepFaults(parts, tree),
     ...waiverFaults(parts, today),
     ...(['arches', 'platforms', 'formats'] as const).flatMap((key) => repeatedFaults(key, parts[key] ?? [])),
   ];
@@ -48,10 +50,9 @@ function releaseFaults(parts: TemplateParts, distros: readonly Distro[]): PathFa
   const { distro, release } = releaseOf(parts, distros);
   if (!distro || release || parts.release === undefined) return [];
   const known = distro.releases.map(({ id, codename }) => `${id} (${codename})`).join(', ');
-  const near = didYouMean(
-    parts.release,
-    distro.releases.flatMap(({ id, codename }) => [id, codename]),
-  );
+  // A number beside another one is not a slip.
+  const names = /^\d+$/.test(parts.release) ? [] : distro.releases.map(({ codename }) => codename);
+  const near = didYouMean(parts.release, names);
   return [
     {
       path: ['release'],
@@ -88,7 +89,7 @@ function repositoryFaults({ repositories }: TemplateParts): PathFault[] {
   });
 }
 
-function stepFaults({ provisioning }: TemplateParts): PathFault[] {
+function stepFaults({ provisioning }: TemplateParts, tree: Tree): PathFault[] {
   const seen = new Map<string, number>();
   return provisioning.flatMap((item, index) => {
     if (!item || !('step' in item)) return [];
@@ -105,9 +106,9 @@ function stepFaults({ provisioning }: TemplateParts): PathFault[] {
         const hint = names.length > 0 ? `It has: ${names.join(', ')}` : 'It has none.';
         const message = `the step ${item.step} has no parameter ${JSON.stringify(name)}${didYouMean(name, names)}`;
         faults.push({ path, atKey: true, message, hint });
-      } else if (!fitsParameter(known.type, value)) {
-        const wanted = { text: 'text', number: 'a number', boolean: 'true or false', list: 'a list of texts' }[known.type];
-        faults.push({ path, message: `must be ${wanted}` });
+      } else {
+        const issues = known.schema.safeParse(value, { error: plainMessage }).error?.issues ?? [];
+        faults.push(...faultsOfIssues(issues, tree, {}, path));
       }
     }
     return faults;

@@ -62,7 +62,13 @@ export function keyPlaceOf(tree: Tree, path: Path): Place {
   return entry?.key ?? placeOf(tree, path);
 }
 
-/** `provisioning[2].script` */
+/** `provisioning[2].script`; a key that is not a plain word stands in quotes. */
 export function pathText(path: Path): string {
-  return path.map((key, index) => (typeof key === 'number' ? `[${key}]` : index === 0 ? key : `.${key}`)).join('');
+  return path
+    .map((key, index) => {
+      if (typeof key === 'number') return `[${key}]`;
+      const text = /^[\w-]+$/.test(key) ? key : JSON.stringify(key);
+      return index === 0 ? text : `.${text}`;
+    })
+    .join('');
 }

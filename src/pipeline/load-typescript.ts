@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Fault } from '../util/errors.ts';
 import { faultAt } from './load-faults.ts';
-import type { Entry, Path, Place, Scalar, Tree } from './load-tree.ts';
+import type { Entry, Path, Place, Tree } from './load-tree.ts';
 import { pathText } from './load-tree.ts';
 
 const maxDepth = 50;
@@ -32,7 +32,7 @@ function treeOfValue(value: unknown, place: Place, path: Path, faults: Fault[]):
   if (path.length > maxDepth) {
     faults.push(faultAt(place, `is nested deeper than ${maxDepth} levels`));
   } else if (value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') {
-    return { kind: 'scalar', place, value: value as Scalar };
+    return { kind: 'scalar', place, value };
   } else if (Array.isArray(value)) {
     return { kind: 'list', place, items: value.map((item, index) => treeOfValue(item, place, [...path, index], faults)) };
   } else if (typeof value === 'object') {

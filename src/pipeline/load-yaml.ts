@@ -1,4 +1,17 @@
-import { Composer, type CST, type Document, isAlias, isMap, isScalar, isSeq, Lexer, LineCounter, type Node, Parser } from 'yaml';
+import {
+  Composer,
+  type CST,
+  type Document,
+  isAlias,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  Lexer,
+  LineCounter,
+  type Node,
+  Parser,
+} from 'yaml';
 import type { Fault } from '../util/errors.ts';
 import { faultAt } from './load-faults.ts';
 import type { Entry, Place, Scalar, Tree } from './load-tree.ts';
@@ -52,7 +65,7 @@ export function parseYaml(bytes: Uint8Array, file: string): ParsedYaml {
     for (const error of document.errors)
       faults.push(faultAt(placeAt(error.pos[0]), `is not valid YAML: ${plainSentence(error.message)}`));
   }
-  const control = text.search(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/);
+  const control = text.search(/[^\P{Cc}\t\n\r]/u);
   if (control >= 0) faults.push(faultAt(placeAt(control), 'control characters are not allowed'));
   const [document, second] = documents;
   if (second) faults.push(faultAt(placeAt(second.range[0]), 'only one YAML document ("---") a file is allowed'));
@@ -89,7 +102,7 @@ function treeOf(document: Document.Parsed, placeAt: (offset: number) => Place): 
       return empty;
     }
     if (!isScalar(node) && !isMap(node) && !isSeq(node)) return empty;
-    const place = isScalar(node) && node.source === '' ? fallback : placeOfNode(node as Node);
+    const place = isScalar(node) && node.source === '' ? fallback : placeOfNode(node);
     if (node.tag !== undefined && node.tag !== '') {
       const tag = node.tag.replace('tag:yaml.org,2002:', '!!');
       faults.push(faultAt(place, `tags ("${tag}") are not allowed`, 'Write the value alone.'));
@@ -102,7 +115,7 @@ function treeOf(document: Document.Parsed, placeAt: (offset: number) => Place): 
     const entries = new Map<string, Entry>();
     for (const pair of node.items) {
       const key = isScalar(pair.key) ? pair.key : undefined;
-      const keyPlace = key ? placeOfNode(key as Node) : place;
+      const keyPlace = isNode(pair.key) ? placeOfNode(pair.key) : place;
       const value = convert(pair.value, keyPlace);
       if (typeof key?.value !== 'string') {
         faults.push(faultAt(keyPlace, 'a key must be text', 'Put it in quotes.'));

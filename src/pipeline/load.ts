@@ -1,19 +1,24 @@
 import { dirname } from 'node:path';
+import { z } from 'zod';
 import type { Distro } from '../model/distro.ts';
+import type { Engine } from '../model/engine.ts';
 import { type Template, templateSchema } from '../model/template.ts';
+import { type JsonSchema, templateJsonSchema } from '../model/template-json-schema.ts';
 import { AppError, type Fault } from '../util/errors.ts';
 import { loadChain } from './load-chain.ts';
 import { faultAt, invalidTemplate, type PathFault, placeFault } from './load-faults.ts';
 import { findDefinition, isPath } from './load-file.ts';
 import { faultsOfIssues, missing, plainMessage } from './load-issues.ts';
 import { checkLocalFiles } from './load-local-files.ts';
-import { semanticFaults, semanticWarnings, wellFormedParts } from './load-semantics.ts';
-import { keyPlaceOf, type Path, pathText, type Place, placeOf, plainOf } from './load-tree.ts';
+import { semanticFaults, semanticWarnings, type TemplateParts, wellFormedParts } from './load-semantics.ts';
+import { keyPlaceOf, type Path, pathText, type Place, placeOf, plainOf, type Tree } from './load-tree.ts';
 
 export interface LoadOptions {
   /** Folders of definitions, the first one that has a name wins. */
   folders: readonly string[];
   distros: readonly Distro[];
+  /** To check `engine.options` too. */
+  engines?: readonly Pick<Engine, 'id' | 'options'>[];
   /** The day by which waivers and releases are judged; now by default. */
   now?: Date;
   signal?: AbortSignal | undefined;
@@ -52,17 +57,19 @@ export async function loadTemplate(nameOrPath: string, options: LoadOptions): Pr
   // A parent that cannot be read may say what seems to be missing here, and each file's name is checked by itself.
   const incomplete = chain.broken || value.abstract === true;
   const excused = ({ path }: PathFault): boolean => path.length === 1 && (incomplete || path[0] === 'name');
-  const issues = parsed.success ? [] : faultsOfIssues(parsed.error.issues, tree);
+  const issues = parsed.success ? [] : faultsOfIssues(parsed.error.issues, tree, templateJsonSchema());
   add(issues.filter((fault) => fault.message !== missing || !excused(fault)));
   const parts = wellFormedParts(value);
-  add(semanticFaults(parts, options.distros, today));
+  add(engineFaults(parts, tree, options.engines ?? []));
+  add(semanticFaults(parts, tree, options.distros, today));
   const local = await checkLocalFiles(parts, tree);
   add(local.faults);
+  const onlyAbstract = parts.abstract === true && faults.length === 0;
   if (parts.abstract) {
     const hint = 'Build one that extends it, or remove "abstract".';
     faults.push(faultAt(keyPlaceOf(tree, ['abstract']), 'this template is only a base for others', hint));
   }
-  if (!parsed.success || faults.length > 0) throw invalidTemplate(file, faults);
+  if (!parsed.success || faults.length > 0) throw invalidTemplate(file, faults, { abstract: onlyAbstract });
   return {
     template: parsed.data,
     file,
@@ -75,4 +82,12 @@ export async function loadTemplate(nameOrPath: string, options: LoadOptions): Pr
       return found;
     },
   };
+}
+
+function engineFaults({ engine: chosen }: TemplateParts, tree: Tree, engines: NonNullable<LoadOptions['engines']>): PathFault[] {
+  const engine = engines.find(({ id }) => id === chosen?.name);
+  const issues = engine?.options.safeParse(chosen?.options, { error: plainMessage }).error?.issues ?? [];
+  if (!engine || issues.length === 0) return [];
+  const schema = z.toJSONSchema(engine.options, { io: 'input' }) as JsonSchema;
+  return faultsOfIssues(issues, tree, schema, ['engine', 'options']);
 }

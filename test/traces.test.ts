@@ -1,0 +1,32 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { exec, killGroup, start } from '../src/util/exec.ts';
+import { needsRoot } from './tools.ts';
+import { leaksSince, traces } from './traces.ts';
+
+test('a child process and its own child are named, and gone once killed', async () => {
+  const before = traces(tmpdir());
+  const child = start(['sh', '-c', 'sleep 60 & wait'], { stdio: ['ignore', 'ignore', 'ignore'] });
+  onTestFinished(() => killGroup(child));
+  await expect.poll(() => leaksSince(before, traces(tmpdir()))).toHaveLength(2);
+  expect(leaksSince(before, traces(tmpdir())).join()).toContain('(sleep)');
+  await killGroup(child);
+  await expect.poll(() => leaksSince(before, traces(tmpdir()))).toEqual([]);
+});
+
+test.skipIf(needsRoot())('a mount is named', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'mount-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const point = join(folder, 'point');
+  mkdirSync(point);
+  const before = traces(folder);
+  await exec(['mount', '-t', 'tmpfs', 'none', point]);
+  try {
+    expect(leaksSince(before, traces(folder))).toEqual([`mount ${point}`]);
+  } finally {
+    await exec(['umount', point]);
+  }
+  expect(leaksSince(before, traces(folder))).toEqual([]);
+});

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeEach } from 'vitest';
-import { leaksSince, traces, type Traces } from './traces.ts';
+import { findTraces, leaksSince, type Traces } from './traces.ts';
 
 /**
  * Every test leaves nothing behind. Each test file gets a folder for temporary files of its own, which must be empty at the
@@ -16,13 +16,13 @@ process.env['TMPDIR'] = folder;
 let before: Traces;
 
 beforeEach(() => {
-  before = traces(folder);
+  before = findTraces(folder);
 });
 
 afterEach(async () => {
   // What was told to end may need a moment.
-  for (let attempt = 0; attempt < 20 && leaksSince(before, traces(folder)).length > 0; attempt += 1) await sleep(100);
-  const leaks = leaksSince(before, traces(folder));
+  for (let attempt = 0; attempt < 20 && leaksSince(before, findTraces(folder)).length > 0; attempt += 1) await sleep(100);
+  const leaks = leaksSince(before, findTraces(folder));
   if (leaks.length > 0) throw new Error(`The test left behind: ${leaks.join('; ')}`);
 });
 

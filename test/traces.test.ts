@@ -4,16 +4,16 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { exec, killGroup, start } from '../src/util/exec.ts';
 import { needsRoot } from './tools.ts';
-import { leaksSince, traces } from './traces.ts';
+import { findTraces, leaksSince } from './traces.ts';
 
 test('a child process and its own child are named, and gone once killed', async () => {
-  const before = traces(tmpdir());
+  const before = findTraces(tmpdir());
   const child = start(['sh', '-c', 'sleep 60 & wait'], { stdio: ['ignore', 'ignore', 'ignore'] });
   onTestFinished(() => killGroup(child));
-  await expect.poll(() => leaksSince(before, traces(tmpdir()))).toHaveLength(2);
-  expect(leaksSince(before, traces(tmpdir())).join()).toContain('(sleep)');
+  await expect.poll(() => leaksSince(before, findTraces(tmpdir()))).toHaveLength(2);
+  expect(leaksSince(before, findTraces(tmpdir())).join()).toContain('(sleep)');
   await killGroup(child);
-  await expect.poll(() => leaksSince(before, traces(tmpdir()))).toEqual([]);
+  await expect.poll(() => leaksSince(before, findTraces(tmpdir()))).toEqual([]);
 });
 
 test.skipIf(needsRoot())('a mount is named', async () => {
@@ -21,12 +21,12 @@ test.skipIf(needsRoot())('a mount is named', async () => {
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const point = join(folder, 'point');
   mkdirSync(point);
-  const before = traces(folder);
+  const before = findTraces(folder);
   await exec(['mount', '-t', 'tmpfs', 'none', point]);
   try {
-    expect(leaksSince(before, traces(folder))).toEqual([`mount ${point}`]);
+    expect(leaksSince(before, findTraces(folder))).toEqual([`mount ${point}`]);
   } finally {
     await exec(['umount', point]);
   }
-  expect(leaksSince(before, traces(folder))).toEqual([]);
+  expect(leaksSince(before, findTraces(folder))).toEqual([]);
 });

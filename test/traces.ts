@@ -49,7 +49,7 @@ function loopDevices(traces: Traces, folder: string): void {
 }
 
 /** All descendants of this process, and the mounts and loop devices that belong to `folder`. */
-export function traces(folder: string): Traces {
+export function findTraces(folder: string): Traces {
   const found: Traces = new Map();
   childProcesses(found);
   mounts(found, folder);

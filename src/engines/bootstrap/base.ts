@@ -203,6 +203,10 @@ async function collectBoot(
   return await collectBootFiles(withTools, bootDir, request.recipe.firmware, environment);
 }
 
+/** Spelt out, because defaults differ between releases. GRUB and the kernels of all releases can read these. */
+const ext4Features =
+  'none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,64bit,flex_bg,sparse_super,large_file,huge_file,dir_nlink,extra_isize,metadata_csum,metadata_csum_seed';
+
 /** Writes the tree as ext4 straight into the raw file, by the image's own mke2fs: the same on every build host. */
 async function writeBaseDisk(request: BaseRequest, tree: string, sourceDateEpoch: number, scope: Scope): Promise<void> {
   const layout = diskLayout(request.recipe.diskSize);
@@ -210,7 +214,6 @@ async function writeBaseDisk(request: BaseRequest, tree: string, sourceDateEpoch
   await using file = await open(disk, 'wx');
   await file.truncate(layout.size);
   const [root, out] = [await bindInside(tree, tree, 'root', scope), await bindInside(tree, request.layerDir, 'out', scope)];
-  const features = 'metadata_csum,64bit,metadata_csum_seed,^orphan_file';
   const extended = `offset=${layout.root.offset},hash_seed=${derivedUuid(request.seed, 'hash')},lazy_itable_init=1,lazy_journal_init=1,nodiscard,root_owner=0:0`;
   const argv = [
     'mke2fs',
@@ -220,8 +223,10 @@ async function writeBaseDisk(request: BaseRequest, tree: string, sourceDateEpoch
     'ext4',
     '-b',
     '4096',
+    '-I',
+    '256',
     '-O',
-    features,
+    ext4Features,
     '-L',
     'root',
     '-U',

@@ -58,15 +58,14 @@ export async function fetchPackages(
           throw new AppError('MIRROR_UNREACHABLE', `${item.name} ${item.version} is not in the cache`, {
             hint: 'Build once without --offline.',
           });
-        const key = `${path}`;
         let counted = 0;
         const download =
-          underWay.get(key) ??
+          underWay.get(path) ??
           fetchPackage(`${uris.get(item.repository) ?? ''}/${item.path}`, item, path, signal, (bytes) => {
             counted += bytes;
             advance(bytes);
-          }).finally(() => underWay.delete(key));
-        underWay.set(key, download);
+          }).finally(() => underWay.delete(path));
+        underWay.set(path, download);
         await download;
         advance(item.size - counted);
         downloadedBytes += item.size;

@@ -21,34 +21,32 @@ function write(message: InsideMessage): void {
  * outcome to standard output. It is process 1 of its namespace: when it ends, all others there are killed and all mounts vanish.
  * It ends when its parent does, which closes standard input.
  */
-export async function serveInside<Q, R>(work: (request: Q, ctx: InsideContext) => Promise<R>): Promise<void> {
+export async function serveInside(work: (request: unknown, ctx: InsideContext) => Promise<unknown>): Promise<void> {
   const queue: unknown[] = [];
   let wake: (() => void) | undefined;
-  let ended = false;
   const input = createInterface({ input: process.stdin });
   input.on('line', (line) => {
     queue.push(JSON.parse(line));
     wake?.();
   });
   input.on('close', () => {
-    ended = true;
     process.exit(1); // The parent is gone: nobody wants the result.
   });
   const messages: AsyncIterator<unknown> = {
     async next() {
-      while (queue.length === 0 && !ended) {
+      while (queue.length === 0) {
         await new Promise<void>((resolve) => {
           wake = resolve;
         });
       }
-      return queue.length > 0 ? { value: queue.shift(), done: false } : { value: undefined, done: true };
+      return { value: queue.shift(), done: false };
     },
   };
   const scope = new Scope();
   let outcome: InsideMessage;
   try {
     const first = await messages.next();
-    const result = await work(first.value as Q, { emit: (event) => write({ kind: 'event', event }), scope, messages });
+    const result = await work(first.value, { emit: (event) => write({ kind: 'event', event }), scope, messages });
     await scope.close();
     outcome = { kind: 'result', result };
   } catch (error) {

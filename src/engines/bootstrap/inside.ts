@@ -9,14 +9,10 @@ export interface RemoveRequest {
   paths: string[];
 }
 
-await serveInside(async (request: BaseRequest | ProvisionRequest | RemoveRequest, ctx): Promise<unknown> => {
-  switch (request.op) {
-    case 'base':
-      return buildBase(request, ctx);
-    case 'provision':
-      return provisionDisk(request, ctx);
-    case 'remove':
-      for (const path of request.paths) await rm(path, { recursive: true, force: true });
-      return {};
-  }
+await serveInside(async (message, ctx) => {
+  const request = message as BaseRequest | ProvisionRequest | RemoveRequest;
+  if (request.op === 'base') return await buildBase(request, ctx);
+  if (request.op === 'provision') return await provisionDisk(request, ctx);
+  for (const path of request.paths) await rm(path, { recursive: true, force: true });
+  return {};
 });

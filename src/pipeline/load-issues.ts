@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { type JsonSchema, keysAt } from '../model/template-json-schema.ts';
 import { didYouMean } from '../util/suggest.ts';
 import type { PathFault } from './load-faults.ts';
-import { type Path, plainOf, type Tree, treeAt } from './load-tree.ts';
+import { type Path, type Tree, treeAt } from './load-tree.ts';
 
 type Issue = z.core.$ZodIssue;
 
@@ -61,7 +61,8 @@ function faultsOfIssue(issue: Issue, path: Path, subject: Subject): PathFault[] 
   if (issue.code === 'invalid_union' && value.kind === 'map') return faultsOfUnion(issue, path, subject);
   const found = value.kind === 'scalar' ? shown(value.source ?? value.value) : `a ${value.kind}`;
   const ending = issue.code === 'too_small' && value.kind === 'list' ? '' : `, found ${found}`;
-  const near = issue.code === 'invalid_value' ? didYouMean(String(plainOf(value)), issue.values.map(String)) : '';
+  const near =
+    issue.code === 'invalid_value' && value.kind === 'scalar' ? didYouMean(String(value.value), issue.values.map(String)) : '';
   const quotable = issue.code === 'invalid_type' && issue.expected === 'string' && value.kind === 'scalar';
   const hint = quotable ? `Put it in quotes: "${value.source ?? String(value.value)}"` : undefined;
   return [{ path, message: `${issue.message}${ending}${near}`, ...(hint === undefined ? {} : { hint }) }];

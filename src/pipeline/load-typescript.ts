@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { stripVTControlCharacters } from 'node:util';
 import type { Fault } from '../util/errors.ts';
 import { faultAt } from './load-faults.ts';
 import type { Entry, Path, Place, Tree } from './load-tree.ts';
@@ -15,8 +16,8 @@ export async function importDefinition(file: string): Promise<{ tree: Tree | und
     module = (await import(pathToFileURL(resolve(file)).href)) as Record<string, unknown>;
   } catch (error) {
     // Whatever the program throws is a fault of the definition.
-    const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-    return { tree: undefined, faults: [faultAt(place, `could not be run: ${reason}`)] };
+    const reason = stripVTControlCharacters(error instanceof Error ? `${error.name}: ${error.message}` : String(error));
+    return { tree: undefined, faults: [faultAt(place, `could not be run: ${reason.replace(/\s+/g, ' ').trim()}`)] };
   }
   if (module.template === undefined) {
     const hint = 'Write: export const template = defineTemplate({ … });';

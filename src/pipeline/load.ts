@@ -32,9 +32,9 @@ export interface LoadedTemplate {
   /** Allowed, but to be known: an old release. */
   warnings: Fault[];
   /** Where a value of the template was written; the nearest thing around it for a default. */
-  placeOf(path: Path): Place;
+  placeOf: (path: Path) => Place;
   /** The absolute path of an own script, file or key, by the path that names it: `['provisioning', 2, 'script']`. */
-  localFile(path: Path): string;
+  localFile: (path: Path) => string;
 }
 
 /**

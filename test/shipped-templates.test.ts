@@ -1,0 +1,32 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import * as distros from '../src/distros/index.ts';
+import { listTemplates } from '../src/pipeline/list-templates.ts';
+import { loadTemplate } from '../src/pipeline/load.ts';
+
+const root = join(import.meta.dirname, '..');
+const options = {
+  folders: [join(root, 'templates')],
+  distros: Object.values(distros),
+  now: new Date('2026-11-23T12:00:00Z'),
+};
+const shipped = await listTemplates(options);
+
+test('all shipped templates are sound', () => {
+  expect(shipped.map(({ name, error }) => [name, error])).toEqual([
+    ['debian-11', undefined],
+    ['debian-12', undefined],
+    ['debian-12-minimal', undefined],
+    ['debian-13', undefined],
+  ]);
+});
+
+test.each(shipped)('$name is short, describes itself, and gives the expected whole', async ({ name, file, description }) => {
+  const text = readFileSync(file, 'utf8');
+  expect(text.split('\n').length).toBeLessThanOrEqual(25);
+  expect(text).toContain('# yaml-language-server: $schema=../docs/reference/template.schema.json');
+  expect(description.length).toBeGreaterThan(10);
+  const { template } = await loadTemplate(name, options);
+  await expect(`${JSON.stringify(template, null, 2)}\n`).toMatchFileSnapshot(join(root, 'test/golden/templates', `${name}.json`));
+});

@@ -1,0 +1,98 @@
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AppError } from '../util/errors.ts';
+import type { Guest, GuestOutside } from '../model/check.ts';
+import type { MachineRequest } from '../model/machine.ts';
+import { openSsh, shellQuote, type SshConnection } from '../clients/ssh.ts';
+import { acceptsPassword, loginMethods, scanHostKeys, sshBanner } from '../clients/ssh-outside.ts';
+import type { QemuProcess } from './qemu-process.ts';
+
+const host = '127.0.0.1';
+/** Emulated machines take seconds for what others do in milliseconds. */
+const patience = { bannerMs: 20_000, scanSeconds: 60, commandMs: 300_000, retryMs: 1000 };
+/** sshd answers before cloud-init has put the key in its place, for so long. */
+const refusalsMs = 120_000;
+
+/** What anybody sees of a machine. */
+export function guestOutside(request: MachineRequest, qemu: QemuProcess): GuestOutside {
+  const { sshPort: port, folder } = qemu;
+  const address = (user: string) => ({ host, port, user, knownHosts: join(folder, 'known_hosts') });
+  return {
+    name: request.name,
+    firmware: request.firmware,
+    plan: request.plan,
+    serialLog: () => qemu.console.text(),
+    hostKeys: () => scanHostKeys(host, port, patience.scanSeconds),
+    loginMethods: (user) => loginMethods(address(user)),
+    acceptsPassword: (user, password) => acceptsPassword(address(user), password, folder),
+  };
+}
+
+/** Waits until something on the machine's port speaks SSH. Ends only with success or the signal. */
+export async function waitForSsh(qemu: QemuProcess, signal: AbortSignal): Promise<void> {
+  while ((await sshBanner(host, qemu.sshPort, patience.bannerMs)) === undefined)
+    await sleep(patience.retryMs, undefined, { signal });
+}
+
+/** Logs in, again and again while cloud-init is still at work. @throws AppError BOOT_FAILED when it stays refused */
+async function logIn(qemu: QemuProcess, user: string, identity: string, signal: AbortSignal): Promise<SshConnection> {
+  await waitForSsh(qemu, signal);
+  const started = performance.now();
+  for (;;) {
+    try {
+      return await openSsh(
+        { host, port: qemu.sshPort, user, identity, knownHosts: join(qemu.folder, 'known_hosts') },
+        qemu.folder,
+        signal,
+      );
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code !== 'COMMAND_FAILED') throw error;
+      const isChanged = error.message.includes('Host key verification failed');
+      if (isChanged || performance.now() - started > refusalsMs) {
+        throw new AppError('BOOT_FAILED', `the machine is up, but ${user} cannot log in with the seed's key: ${error.message}`, {
+          cause: error,
+        });
+      }
+      await sleep(patience.retryMs, undefined, { signal });
+    }
+  }
+}
+
+/** What a guest needs of its machine to log in anew after a restart. */
+export interface GuestMachine {
+  request: MachineRequest;
+  qemu: QemuProcess;
+  user: string;
+  identity: string;
+  signal: AbortSignal;
+  /** Runs a wait under the watch for failed boots, beginning now. */
+  watched<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T>;
+}
+
+/** Waits for a login and returns the machine as one who is logged in sees it. */
+export async function openGuest(machine: GuestMachine): Promise<Guest & { close(): Promise<void> }> {
+  const { qemu, user, identity } = machine;
+  let ssh = await machine.watched((signal) => logIn(qemu, user, identity, signal));
+  const run: Guest['run'] = (command) =>
+    ssh.run(`sudo -n sh -c ${shellQuote(command)}`, { timeoutMs: patience.commandMs, signal: machine.signal });
+  const bootId = async (): Promise<string> => (await run('cat /proc/sys/kernel/random/boot_id')).stdout.trim();
+  return {
+    ...guestOutside(machine.request, qemu),
+    user,
+    run,
+    reboot: async () => {
+      const before = await bootId();
+      await machine.watched(async (signal) => {
+        // The connection may be gone before the command has answered.
+        await run('systemctl reboot').catch(() => undefined);
+        for (let isGone = false; !isGone; ) {
+          await ssh.close();
+          await sleep(patience.retryMs, undefined, { signal });
+          ssh = await logIn(qemu, user, identity, signal);
+          isGone = (await bootId()) !== before;
+        }
+      });
+    },
+    close: () => ssh.close(),
+  };
+}

@@ -1,0 +1,2 @@
+export { proveKvm } from './prove-kvm.ts';
+export { qemu } from './qemu.ts';

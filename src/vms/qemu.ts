@@ -1,0 +1,15 @@
+import type { Acceleration, MachineHost } from '../model/machine.ts';
+import type { StepContext } from '../model/step.ts';
+import { availableFirmwares } from './firmware.ts';
+import { proveKvm } from './prove-kvm.ts';
+import { startMachine } from './start-machine.ts';
+
+async function prove(ctx: StepContext): Promise<Acceleration> {
+  const { usable, reason } = await proveKvm(ctx);
+  return usable
+    ? { accelerator: 'kvm', reason: `accelerated by KVM, ${reason}` }
+    : { accelerator: 'tcg', reason: `TCG (emulated), because ${reason}` };
+}
+
+/** Throwaway machines by QEMU. */
+export const qemu: MachineHost = { prove, firmwares: async () => availableFirmwares(), start: startMachine };

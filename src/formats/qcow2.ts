@@ -7,10 +7,8 @@ import { openQcow2 } from './qcow2/read.ts';
 import { Qcow2Writer } from './qcow2/write.ts';
 import { diskSize } from './shared/bounds.ts';
 import { packDisk } from './shared/pack-disk.ts';
-import { type ClusterCodec, windowSize } from './shared/packed-window.ts';
-
-/** Windows between two reports of progress. */
-const reportEvery = 32;
+import type { ClusterCodec } from './shared/packed-window.ts';
+import { reportProgress } from './shared/progress.ts';
 
 /** qcow2 with another compression: `deflate` for readers older than QEMU 5.1 (2020). */
 export function qcow2With(codec: ClusterCodec): Format {
@@ -34,9 +32,7 @@ async function write(built: Built, path: string, codec: ClusterCodec, ctx: StepC
     const writer = new Qcow2Writer(file, size, codec.type);
     for await (const { window, packed, done, total } of packDisk(built, codec, ctx.signal)) {
       await writer.add(window, packed);
-      if (done % reportEvery === 0 || done === total) {
-        ctx.emit({ type: 'step.progress', step: 'convert', done: done * windowSize, total: total * windowSize, unit: 'bytes' });
-      }
+      reportProgress(ctx, done, total);
     }
     await writer.finish();
   } catch (error) {

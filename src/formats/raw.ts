@@ -6,6 +6,7 @@ import { AppError, toAppError } from '../util/errors.ts';
 import { writeAll } from './shared/append-file.ts';
 import { checkRange, diskSize } from './shared/bounds.ts';
 import { blocksOf, dataExtents } from './shared/extents.ts';
+import { reportProgress } from './shared/progress.ts';
 import { readUpTo } from './shared/read-exactly.ts';
 
 const pieceSize = 2 ** 20;
@@ -27,10 +28,11 @@ async function write(built: Built, path: string, ctx: StepContext): Promise<void
     const pieces = blocksOf(await dataExtents(built.disk, ctx.signal), pieceSize);
     await using source = await open(built.disk, 'r');
     await using target = await open(path, 'w');
-    for (const piece of pieces) {
+    for (const [index, piece] of pieces.entries()) {
       ctx.signal.throwIfAborted();
       const bytes = await readUpTo(source, piece * pieceSize, pieceSize);
       if (!bytes.equals(zeros.subarray(0, bytes.length))) await writeAll(target, bytes, piece * pieceSize);
+      reportProgress(ctx, (index + 1) * pieceSize, pieces.length * pieceSize);
     }
     await target.truncate(size);
   } catch (error) {

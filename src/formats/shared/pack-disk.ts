@@ -9,7 +9,7 @@ import { openStoredWindows, storedKey, storedPath, StoredWindowsWriter } from '.
 export interface PackedDiskWindow {
   window: number;
   packed: PackedWindow;
-  /** Windows done, this one included, and how many there are. */
+  /** Bytes read, this window included, and how many there are to read. */
   done: number;
   total: number;
 }
@@ -39,11 +39,13 @@ export async function* packDisk(
     storedFd: reuse?.stored?.fd,
     keepBase: reuse?.keeper !== undefined,
   };
+  const total = tasks.length * windowSize;
   let done = 0;
   for await (const result of packWindows(request, tasks, signal)) {
+    signal.throwIfAborted();
     if (result.base) await reuse?.keeper?.add(result.window, result.base);
-    done += 1;
-    yield { window: result.window, packed: result.packed, done, total: tasks.length };
+    done += windowSize;
+    yield { window: result.window, packed: result.packed, done, total };
   }
   if (reuse) await reuse.keeper?.finish(reuse.key);
 }

@@ -30,7 +30,8 @@ const nothing = new Uint8Array();
 
 function compress(cluster: Buffer, codec: ClusterCodec): Uint8Array {
   if (cluster.equals(zeros)) return nothing;
-  const chunkSize = clusterSize + 1024;
+  // Most clusters shrink to less than a half.
+  const chunkSize = clusterSize / 2;
   const packed =
     codec.type === 'zstd'
       ? zstdCompressSync(cluster, { chunkSize, params: { [constants.ZSTD_c_compressionLevel]: codec.level } })

@@ -26,6 +26,7 @@ async function main(disk: string | undefined): Promise<void> {
     signal: new AbortController().signal,
     scope,
     offline: true,
+    force: false,
     emit: () => undefined,
   };
   const changed = join(folder, 'changed.raw');

@@ -72,6 +72,7 @@ export async function testFolder(): Promise<TestFolder> {
       signal,
       scope,
       offline: true,
+      force: false,
       emit: () => undefined,
     }),
     async [Symbol.asyncDispose]() {

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import * as distros from '../src/distros/index.ts';
 import { listTemplates } from '../src/pipeline/list-templates.ts';
 import { loadTemplate } from '../src/pipeline/load.ts';
+import { folderOf } from './definitions/folder.ts';
 
 const root = join(import.meta.dirname, '..');
 const options = {
@@ -20,6 +21,14 @@ test('all shipped templates are sound', () => {
     ['debian-12-minimal', undefined],
     ['debian-13', undefined],
   ]);
+});
+
+test('the first example of docs/definitions.md is sound', async () => {
+  const docs = readFileSync(join(root, 'docs/definitions.md'), 'utf8');
+  const example = /```yaml\n([^]*?)```/.exec(docs)?.[1] ?? '';
+  const folder = folderOf({ 'web-server.yaml': example, 'scripts/setup.sh': '#!/bin/sh\n', 'files/motd': '' });
+  const { template } = await loadTemplate(join(folder, 'web-server.yaml'), options);
+  expect(template).toMatchObject({ name: 'web-server', release: 'bookworm', disk: { size: 8 * 2 ** 30 } });
 });
 
 test.each(shipped)('$name is short, describes itself, and gives the expected whole', async ({ name, file, description }) => {

@@ -31,6 +31,11 @@ export function templateJsonSchema(): JsonSchema {
   };
 }
 
+/** The same as text: docs/reference/template.schema.json, and what `gabarit schema` prints. */
+export function templateJsonSchemaText(): string {
+  return `${JSON.stringify(templateJsonSchema(), null, 2)}\n`;
+}
+
 /** The names of the keys that may stand in the map at a path; a number stands for any index of a list. */
 export function keysAt(schema: JsonSchema, path: readonly (string | number)[]): string[] {
   const [head, ...rest] = path;

@@ -33,7 +33,8 @@ export function invalidTemplate(file: string, faults: Fault[], details: Record<s
   const sorted = faults.toSorted(
     (a, b) => rank(a) - rank(b) || (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0),
   );
-  const count = faults.length === 1 ? 'one fault' : `${faults.length} faults`;
+  const more = faults.length > shownFaults ? `, the first ${shownFaults} of them here` : '';
+  const count = faults.length === 1 ? 'one fault' : `${faults.length} faults${more}`;
   return new AppError('TEMPLATE_INVALID', `${file} is not a valid template: ${count}`, {
     faults: sorted.slice(0, shownFaults),
     details,

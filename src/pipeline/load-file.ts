@@ -90,7 +90,12 @@ export async function readLimited(path: string, limit: number): Promise<Uint8Arr
       await file.close();
     }
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') throw new AppError('TEMPLATE_NOT_FOUND', `There is no file ${path}`, { cause: error });
+    if (errnoOf(error) === 'ENOENT') {
+      throw new AppError('TEMPLATE_NOT_FOUND', `There is no file ${path}`, {
+        cause: error,
+        hint: 'Give the path of a definition, or a name that "gabarit templates" lists.',
+      });
+    }
     throw toAppError(error, 'TEMPLATE_INVALID', `Cannot read ${path}`);
   }
 }

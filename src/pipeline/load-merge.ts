@@ -29,7 +29,7 @@ function mergeMaps(parent: MapTree, child: MapTree, path: string): MapTree {
 
 function mergeValues(parent: Tree, child: Tree, path: string): Tree {
   if (parent.kind === 'map' && child.kind === 'map') return mergeMaps(parent, child, path);
-  if (parent.kind === 'list' && child.kind === 'list' && path in appended) {
+  if (parent.kind === 'list' && child.kind === 'list' && Object.hasOwn(appended, path)) {
     return { kind: 'list', place: child.place, items: appendItems(parent.items, child.items, appended[path]) };
   }
   return child;

@@ -88,6 +88,6 @@ function engineFaults({ engine: chosen }: TemplateParts, tree: Tree, engines: No
   const engine = engines.find(({ id }) => id === chosen?.name);
   const issues = engine?.options.safeParse(chosen?.options, { error: plainMessage }).error?.issues ?? [];
   if (!engine || issues.length === 0) return [];
-  const schema = z.toJSONSchema(engine.options, { io: 'input' }) as JsonSchema;
+  const schema = z.toJSONSchema(engine.options, { io: 'input', unrepresentable: 'any' }) as JsonSchema;
   return faultsOfIssues(issues, tree, schema, ['engine', 'options']);
 }

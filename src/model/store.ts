@@ -19,7 +19,7 @@ export interface PutOptions {
   onProgress?: (bytes: number) => void;
 }
 
-/** Where bytes lie. Keys are `[A-Za-z0-9._/-]+` without empty or dot segments. An object is there whole or not at all. */
+/** Where bytes lie. Keys are `[A-Za-z0-9._/-]+` without segments that are empty or begin with a dot. An object is there whole or not at all. */
 export interface Store {
   id: string;
   /** What to call it in messages, without secrets. */
@@ -30,4 +30,12 @@ export interface Store {
   head(key: string): Promise<ObjectInfo | undefined>;
   list(prefix: string): AsyncIterable<ObjectInfo>;
   delete(key: string): Promise<void>;
+}
+
+/** A kind of store, found by its URL. */
+export interface StorePlugin {
+  id: string;
+  accepts(url: string): boolean;
+  /** Nothing is read or made yet. @throws AppError USAGE */
+  open(url: string): Store;
 }

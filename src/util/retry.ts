@@ -5,6 +5,8 @@ export interface RetryOptions {
   attempts: number;
   /** The first pause; each further one is twice as long, with up to half of it taken off at random. */
   delayMs: number;
+  /** No pause is longer. */
+  maxDelayMs?: number;
   signal?: AbortSignal | undefined;
   /** Whether this error may go away by itself. By default: what the error table says, and nothing that is not an AppError. */
   retryable?: (error: unknown) => boolean;
@@ -20,7 +22,7 @@ export async function retry<T>(work: (attempt: number) => Promise<T>, options: R
     } catch (error) {
       if (attempt >= options.attempts || options.signal?.aborted || !retryable(error)) throw error;
       options.onRetry?.(error, attempt);
-      const pause = options.delayMs * 2 ** (attempt - 1);
+      const pause = Math.min(options.delayMs * 2 ** (attempt - 1), options.maxDelayMs ?? Number.POSITIVE_INFINITY);
       await sleep(pause - (Math.random() * pause) / 2, undefined, options.signal ? { signal: options.signal } : {});
     }
   }

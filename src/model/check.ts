@@ -106,6 +106,8 @@ export interface GuestCheck {
   id: string;
   title: string;
   on: 'guest';
+  /** It restarts the machine: it comes last, and on one machine only. */
+  restarts?: boolean;
   run(guest: Guest, ctx: CheckContext): Promise<Finding[]>;
 }
 

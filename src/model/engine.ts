@@ -1,6 +1,10 @@
 import type { ZodType } from 'zod';
+import type { Distro, Release } from './distro.ts';
+import type { Lock } from './lock.ts';
+import type { Arch } from './platform.ts';
 import type { Plan } from './plan.ts';
 import type { StepContext } from './step.ts';
+import type { Template } from './template.ts';
 
 /** A raw disk that an engine made. */
 export interface Built {
@@ -27,10 +31,30 @@ export interface Tool {
   file?: string;
 }
 
+/** What an engine is asked to pin. */
+export interface PinRequest {
+  template: Template;
+  arch: Arch;
+  distro: Distro;
+  release: Release;
+  /** The public keys of each repository of the template, by its name. */
+  repositoryKeys: Plan['keys'];
+}
+
+export interface Pinned {
+  lock: Lock;
+  /** The apt sources that the image is left with: deb822 text. */
+  guestSources: string;
+}
+
 /** A way to make a disk from a plan. */
 export interface Engine {
   id: string;
+  /** Raised whenever a change of the engine changes the disks that it makes. */
+  revision: string;
   options: ZodType;
   requires: Tool[];
+  /** Asks the mirrors for exact packages. @throws AppError PACKAGE_NOT_FOUND, MIRROR_UNREACHABLE, SIGNATURE_INVALID */
+  pin(request: PinRequest, ctx: Pick<StepContext, 'cacheDir' | 'offline' | 'signal' | 'emit'>): Promise<Pinned>;
   build(plan: Plan, ctx: StepContext): Promise<Built>;
 }

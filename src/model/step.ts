@@ -9,6 +9,8 @@ export interface StepContext {
   cacheDir: string;
   /** Whether the network must not be used. */
   offline: boolean;
+  /** Whether finished work must be done again. */
+  force: boolean;
   signal: AbortSignal;
   scope: Scope;
   emit: Emit;

@@ -7,6 +7,8 @@ export interface LockOptions {
   signal?: AbortSignal | undefined;
   /** Called once, when somebody else holds the lock and we begin to wait. */
   onWait?: () => void;
+  /** Share the lock with others who share it. */
+  shared?: boolean;
   /** Return undefined at once instead of waiting. */
   tryOnly?: boolean;
 }
@@ -16,22 +18,23 @@ export interface HeldLock extends AsyncDisposable {
 }
 
 /**
- * Takes an exclusive lock on a file, over all processes of this machine. The kernel's lock is held by a small child that ends
+ * Takes a lock on a file, over all processes of this machine. The kernel's lock is held by a small child that ends
  * when our end of its pipe closes, so that a process that is killed in any way frees its locks.
  */
 export async function lockFile(path: string, options: LockOptions = {}): Promise<HeldLock | undefined> {
   await mkdir(dirname(path), { recursive: true });
-  let lock = await attempt(path, ['--nonblock'], options.signal);
+  const mode = options.shared ? '--shared' : '--exclusive';
+  let lock = await attempt(path, [mode, '--nonblock'], options.signal);
   if (lock === undefined && !options.tryOnly) {
     options.onWait?.();
-    lock = await attempt(path, [], options.signal);
+    lock = await attempt(path, [mode], options.signal);
   }
   return lock;
 }
 
 async function attempt(path: string, flags: string[], signal: AbortSignal | undefined): Promise<HeldLock | undefined> {
   signal?.throwIfAborted();
-  const child = start(['flock', '--exclusive', ...flags, path, 'sh', '-c', 'echo locked; exec cat >/dev/null'], {
+  const child = start(['flock', ...flags, path, 'sh', '-c', 'echo locked; exec cat >/dev/null'], {
     stdio: ['pipe', 'pipe', 'ignore'],
   });
   const onAbort = (): void => void killGroup(child);

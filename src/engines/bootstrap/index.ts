@@ -9,13 +9,14 @@ import type { BaseLayer, BaseRecipe } from './base.ts';
 import { diskIdentity } from './disk-layout.ts';
 import { fetchPackages } from './fetch.ts';
 import { ensureLayer } from './layers.ts';
+import type { Mirrors } from './mirrors.ts';
 import { runInNamespace } from './namespace.ts';
+import { pinPackages } from './pin.ts';
 import type { Provisioned, ProvisionRequest } from './provision.ts';
 
 const inside = new URL('./inside.ts', import.meta.url);
 
-/** Raised whenever a change of this engine changes the disks that it makes. */
-export const engineRevision = 'bootstrap-1';
+const engineRevision = 'bootstrap-1';
 
 export const bootstrapOptions = z.strictObject({
   unpack: z
@@ -24,13 +25,22 @@ export const bootstrapOptions = z.strictObject({
     .describe('fast: all packages side by side; dpkg: by dpkg itself, one after the other'),
 });
 
+export interface BootstrapConfig {
+  distros: Distro[];
+  /** Where to fetch packages from, and what an image's own sources name; each overrides what is found on the host. */
+  mirrors: Mirrors;
+  guestMirrors: Mirrors;
+}
+
 /** Makes a disk directly from signed packages: no virtual machine, no installer, no console, no root. */
-export function bootstrapEngine(distros: Distro[]): Engine {
+export function bootstrapEngine(config: BootstrapConfig): Engine {
   return {
     id: 'bootstrap',
+    revision: engineRevision,
     options: bootstrapOptions,
     requires: [],
-    build: (plan, ctx) => build(plan, distros, ctx),
+    pin: (request, ctx) => pinPackages(request, config, ctx),
+    build: (plan, ctx) => build(plan, config.distros, ctx),
   };
 }
 
@@ -162,7 +172,7 @@ async function makeDisk(
     identity: diskIdentity(plan.id),
     title: plan.release.title.replaceAll('"', ''),
     kernelArguments: kernelArguments(plan),
-    keys: template.repositories.map(({ name }) => ({ name: `${name}.asc`, source: plan.keys[name]?.source ?? '' })),
+    keys: Object.values(plan.keys).map(({ file, source }) => ({ name: file, source })),
     items: plan.provisioning,
     environment: stepEnvironment(plan),
     workdir: ctx.workdir,

@@ -1,4 +1,4 @@
-import { access, mkdir, readFile, rename, utimes } from 'node:fs/promises';
+import { access, mkdir, readFile, rename, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StepContext } from '../../model/step.ts';
 import type { Digest } from '../../util/digest.ts';
@@ -26,7 +26,8 @@ export async function ensureLayer<T>(
     const facts = await readFacts<T>(folder);
     return facts === undefined ? undefined : { folder, facts, reused: true };
   };
-  const ready = await found();
+  const asked = Date.now();
+  const ready = ctx.force ? undefined : await found();
   if (ready) return ready;
   const lock = await lockFile(`${folder}.lock`, {
     signal: ctx.signal,
@@ -35,7 +36,7 @@ export async function ensureLayer<T>(
   });
   try {
     const meanwhile = await found();
-    if (meanwhile) return meanwhile;
+    if (meanwhile && (!ctx.force || (await stat(join(folder, 'layer.json'))).mtimeMs > asked)) return meanwhile;
     const part = `${folder}.part`;
     await removeTrees([part, folder], ctx);
     await mkdir(part);

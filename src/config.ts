@@ -1,0 +1,68 @@
+import { readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseDocument } from 'yaml';
+import { z } from 'zod';
+import { sizeSchema } from './model/size.ts';
+import { AppError, errnoOf } from './util/errors.ts';
+
+/** What a person sets once for all commands: the file `gabarit.yaml`, then the environment, then flags; the later wins. */
+
+const mirrors = z.record(z.string().regex(/^[a-z0-9-]+$/), z.string().regex(/^(https?|file):\/\//, 'must be an http, https or file URL'));
+
+const fileSchema = z.strictObject({
+  cacheDir: z.string().optional().describe('The build cache; GABARIT_CACHE'),
+  cacheLimit: sizeSchema.prefault('40GiB').describe('What the cache may hold before the oldest parts are removed'),
+  outputDir: z.string().optional().describe('Where images are written; GABARIT_OUT'),
+  templateDirs: z.array(z.string()).default([]).describe('Further folders of definitions'),
+  mirrors: mirrors.default({}).describe('Where to fetch packages from: debian, debian-security, snapshot'),
+  guestMirrors: mirrors.default({}).describe('What the sources of an image name instead of what the distribution recommends'),
+});
+
+export interface Config {
+  cacheDir: string;
+  /** Bytes. */
+  cacheLimit: number;
+  outputDir: string;
+  templateDirs: string[];
+  mirrors: Record<string, string>;
+  guestMirrors: Record<string, string>;
+}
+
+export interface ConfigFlags {
+  cacheDir?: string;
+  outputDir?: string;
+  /** Instead of `gabarit.yaml` in the working folder. */
+  configFile?: string;
+}
+
+/** Reads the configuration. @throws AppError CONFIG_INVALID */
+export async function readConfig(flags: ConfigFlags, environment: NodeJS.ProcessEnv, shippedTemplates: string): Promise<Config> {
+  const file = await readConfigFile(flags.configFile);
+  const cacheHome = environment['XDG_CACHE_HOME'] ?? join(environment['HOME'] ?? homedir(), '.cache');
+  const set = (value: string | undefined): string | undefined => (value === '' ? undefined : value);
+  return {
+    cacheDir: resolve(flags.cacheDir ?? set(environment['GABARIT_CACHE']) ?? file.cacheDir ?? join(cacheHome, 'gabarit')),
+    cacheLimit: file.cacheLimit,
+    outputDir: resolve(flags.outputDir ?? set(environment['GABARIT_OUT']) ?? file.outputDir ?? 'out'),
+    templateDirs: [...new Set([resolve('templates'), ...file.templateDirs.map((folder) => resolve(folder)), shippedTemplates])],
+    mirrors: file.mirrors,
+    guestMirrors: file.guestMirrors,
+  };
+}
+
+async function readConfigFile(named: string | undefined): Promise<z.output<typeof fileSchema>> {
+  const path = named ?? 'gabarit.yaml';
+  let text = '';
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if (named !== undefined || errnoOf(error) !== 'ENOENT') throw new AppError('CONFIG_INVALID', `${path} cannot be read`, { cause: error });
+  }
+  const document = parseDocument(text);
+  const faults = document.errors.map((error) => ({ message: error.message.split('\n')[0] ?? '', file: path, line: error.linePos?.[0].line ?? 1, column: error.linePos?.[0].col ?? 1 }));
+  const parsed = fileSchema.safeParse((faults.length === 0 ? document.toJS({ maxAliasCount: 0 }) : undefined) ?? {});
+  if (parsed.success && faults.length === 0) return parsed.data;
+  const issues = parsed.success ? [] : parsed.error.issues.map((issue) => ({ message: `${issue.path.join('.')}: ${issue.message}`, file: path }));
+  throw new AppError('CONFIG_INVALID', `${path} is not right`, { faults: [...faults, ...issues] });
+}

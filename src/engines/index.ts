@@ -1,0 +1,2 @@
+export { bootstrapEngine } from './bootstrap/index.ts';
+export { removeTrees } from './bootstrap/layers.ts';

@@ -1,0 +1,15 @@
+import type { EventBus } from '../util/events.ts';
+import type { LoadOptions } from './load.ts';
+import type { PlanServices } from './make-plan.ts';
+import type { BuildServices } from './run-build.ts';
+import type { RemoveTrees } from './runs.ts';
+
+/** All plugins and settings, as the composition root hands them to the pipeline. */
+export interface Services extends BuildServices, PlanServices {
+  removeTrees: RemoveTrees;
+  cacheDir: string;
+  /** Bytes. */
+  cacheLimit: number;
+  bus: EventBus;
+  load: Omit<LoadOptions, 'signal' | 'engines'>;
+}

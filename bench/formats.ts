@@ -62,18 +62,12 @@ async function main(disk: string | undefined): Promise<void> {
   ];
   let reference = 0;
   for (const [name, run] of runs) {
-    const rss = process.memoryUsage.rss();
     const started = performance.now();
     await run();
     const seconds = (performance.now() - started) / 1000;
     reference ||= seconds;
     const { size } = await stat(join(folder, 'out.qcow2'));
-    const columns = [
-      `${seconds.toFixed(2)} s`,
-      `${(seconds / reference).toFixed(2)}x`,
-      `${(size / 2 ** 20).toFixed(1)} MiB`,
-      `RSS +${((process.memoryUsage.rss() - rss) / 2 ** 20).toFixed(0)} MiB`,
-    ];
+    const columns = [`${seconds.toFixed(2)} s`, `${(seconds / reference).toFixed(2)}x`, `${(size / 2 ** 20).toFixed(1)} MiB`];
     console.log(name.padEnd(50), columns.map((column) => column.padStart(12)).join(''));
   }
 }

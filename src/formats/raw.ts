@@ -6,6 +6,7 @@ import { AppError, toAppError } from '../util/errors.ts';
 import { writeAll } from './shared/append-file.ts';
 import { checkRange, diskSize } from './shared/bounds.ts';
 import { blocksOf, dataExtents } from './shared/extents.ts';
+import { openImage } from './shared/open-image.ts';
 import { reportProgress } from './shared/progress.ts';
 import { readUpTo } from './shared/read-exactly.ts';
 
@@ -41,8 +42,7 @@ async function write(built: Built, path: string, ctx: StepContext): Promise<void
 }
 
 async function openRaw(path: string): Promise<BlockSource> {
-  const file = await open(path, 'r');
-  const { size } = await file.stat();
+  const { file, size } = await openImage(path);
   return {
     size,
     async read(offset, length) {

@@ -96,6 +96,15 @@ describe.each(subjects)('format $name', ({ format }) => {
     await source.close();
   });
 
+  it('opens regular files only', async () => {
+    await using folder = await testFolder();
+    await exec(['mkfifo', folder.file('pipe')]);
+    for (const path of [folder.path, folder.file('pipe'), '/dev/null']) {
+      await expect(format.open(path)).rejects.toMatchObject({ code: 'IMAGE_INVALID' });
+    }
+    await expect(format.open(folder.file('absent'))).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+
   it('refuses a disk that does not fit', async () => {
     await using folder = await testFolder();
     await writeDisk(folder.file('disk'), small);

@@ -1,8 +1,9 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import type { BlockSource } from '../../model/format.ts';
 import type { AppError } from '../../util/errors.ts';
 import { checkRange } from '../shared/bounds.ts';
 import { Lru } from '../shared/lru.ts';
+import { openImage } from '../shared/open-image.ts';
 import { readUpTo } from '../shared/read-exactly.ts';
 import { decompressCluster } from './decompress.ts';
 import { invalidImage, l2Entries, parseHeader, type Qcow2Header } from './header.ts';
@@ -120,11 +121,10 @@ class Qcow2Source implements BlockSource {
   }
 }
 
-/** Opens a qcow2 file for reading; never touches any other file. @throws AppError IMAGE_INVALID */
+/** Opens a qcow2 file for reading; never touches any other file. @throws AppError NOT_FOUND, IMAGE_INVALID */
 export async function openQcow2(path: string): Promise<BlockSource> {
-  const file = await open(path, 'r');
+  const { file, size } = await openImage(path);
   try {
-    const { size } = await file.stat();
     const header = parseHeader(path, await readUpTo(file, 0, Math.min(size, 112)), size);
     const l1 = await readUpTo(file, header.l1Offset, header.l1Entries * 8);
     return new Qcow2Source(path, file, size, header, l1);

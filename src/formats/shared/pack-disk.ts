@@ -1,4 +1,4 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import type { Built } from '../../model/engine.ts';
 import { Scope } from '../../util/scope.ts';
 import { blocksOf, dataExtents } from './extents.ts';
@@ -60,6 +60,7 @@ async function openBase(scope: Scope, base: NonNullable<Built['base']>, codec: C
     scope.defer(() => stored.close());
     return { file, key, stored };
   }
+  await mkdir(base.folder, { recursive: true });
   const keeper = await StoredWindowsWriter.create(path);
   scope.defer(() => keeper.close());
   return { file, key, keeper };

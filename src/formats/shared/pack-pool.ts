@@ -48,7 +48,7 @@ export interface SlotResult {
   baseLengths?: number[] | undefined;
 }
 
-/** More than 8 would not be faster than one file can be written, and each takes about 10 MiB. */
+/** More than 8 would not be faster than one file can be written, and each takes about 45 MiB. */
 const maxWorkers = 8;
 /** Windows that a worker may be ahead of the reader: bounds the memory, and hides that some windows take longer. */
 const windowsAhead = 4;

@@ -94,9 +94,9 @@ export async function openSsh(address: SshAddress, folder: string, signal?: Abor
   master.once('close', () => {
     ended = true;
   });
-  const hasEnded = (): boolean => ended;
-  while (!hasEnded() && signal?.aborted !== true && !existsSync(join(folder, socket))) await sleep(100);
-  if (hasEnded() || signal?.aborted) {
+  const isOver = (): boolean => ended || signal?.aborted === true;
+  while (!isOver() && !existsSync(join(folder, socket))) await sleep(100);
+  if (isOver()) {
     await killGroup(master);
     if (signal?.aborted) throw new AppError('CANCELLED', `Cancelled: logging in to ${to}`);
     throw new AppError('COMMAND_FAILED', `ssh ${to} failed: ${said.trim().split('\n').at(-1) ?? ''}`);

@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { sshPort } from '../model/ssh-port.ts';
 import type { MachineRequest } from '../model/machine.ts';
 
 /** Descriptors that a machine is born with: sockets to its monitor and its serial port, which need no names and end with either side. */
@@ -40,7 +41,7 @@ export function qemuArguments(request: MachineRequest, overlay: string, seed: st
       ? []
       : ['-drive', `if=none,id=seed,format=raw,readonly=on,file=${value(seed)}`, '-device', 'virtio-blk-pci,drive=seed'],
     // Port 0: the kernel chooses a free one.
-    ['-netdev', 'user,id=network,hostfwd=tcp:127.0.0.1:0-:22'],
+    ['-netdev', `user,id=network,hostfwd=tcp:127.0.0.1:0-:${sshPort(request.plan)}`],
     ['-device', `virtio-net-pci,netdev=network,mac=${randomMac()},romfile=`],
   ].flat();
 }

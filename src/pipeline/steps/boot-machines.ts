@@ -8,7 +8,10 @@ export interface PlannedMachine {
 }
 
 /** As few boots as show everything: each firmware that the image promises, two clones, and one machine without a seed. */
-export function planMachines(promised: 'bios' | 'uefi' | 'both', available: Firmware[]): [PlannedMachine, PlannedMachine, PlannedMachine] {
+export function planMachines(
+  promised: 'bios' | 'uefi' | 'both',
+  available: Firmware[],
+): [PlannedMachine, PlannedMachine, PlannedMachine] {
   const secure: Firmware = available.includes('uefi-secure-boot') ? 'uefi-secure-boot' : 'uefi';
   const firmwares: Record<typeof promised, [Firmware, Firmware, Firmware]> = {
     bios: ['bios', 'bios', 'bios'],

@@ -21,6 +21,7 @@ const layers: string[][] = [
     'pipeline',
   ],
   ['jobs'],
+  ['config.ts'],
   ['app.ts'],
   ['api'],
   ['cli'],

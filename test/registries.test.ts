@@ -4,18 +4,9 @@ import { describe, expect, test } from 'vitest';
 import { importsOf } from './imports.ts';
 
 const src = join(import.meta.dirname, '../src');
-const pluginFolders = [
-  'distros',
-  'engines',
-  'formats',
-  'controls',
-  'checks',
-  'evidence',
-  'signers',
-  'stores',
-  'targets',
-  'vms',
-].filter((folder) => existsSync(join(src, folder, 'index.ts')));
+const pluginFolders = ['distros', 'engines', 'formats', 'controls', 'checks', 'evidence', 'signers', 'stores', 'targets'].filter(
+  (folder) => existsSync(join(src, folder, 'index.ts')),
+);
 
 function sourcesIn(folder: string): string[] {
   return readdirSync(folder).filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts') && name !== 'index.ts');

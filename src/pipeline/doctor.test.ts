@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { needsRoot } from '../../test/tools.ts';
 import { type HostFact, reportOf } from '../model/host.ts';
-import type { Acceleration } from '../model/machine.ts';
 import { exec } from '../util/exec.ts';
 import { inspectSpace } from './doctor-space.ts';
 import { inspectHost } from './doctor.ts';
@@ -23,13 +22,12 @@ test('a failure counts only for what needs it, and what is missing is installed 
 test('this host is inspected as a whole, and each fact says something', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'doctor-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
-  const kvm: Acceleration = { accelerator: 'tcg', reason: 'no /dev/kvm' };
   const report = await inspectHost({
     cacheDir: join(folder, 'cache'),
     outputDir: join(folder, 'out/deep'),
     tempDir: folder,
     mirrors: [],
-    proveKvm: () => Promise.resolve(kvm),
+    proveKvm: () => Promise.resolve({ usable: false, reason: 'no /dev/kvm' }),
     signal: new AbortController().signal,
   });
   const ids = report.facts.map(({ id }) => id);

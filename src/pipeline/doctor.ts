@@ -1,6 +1,5 @@
 import { availableParallelism } from 'node:os';
 import { type HostFact, type HostReport, reportOf } from '../model/host.ts';
-import type { Acceleration } from '../model/machine.ts';
 import { inspectMirrors, type MirrorProbe } from './doctor-mirrors.ts';
 import { inspectNamespaces } from './doctor-namespaces.ts';
 import { inspectMemory, inspectSpace } from './doctor-space.ts';
@@ -13,7 +12,7 @@ export interface InspectOptions {
   /** The InRelease files that must be reachable. */
   mirrors: MirrorProbe[];
   /** Really starts a machine with KVM, and says why it cannot. */
-  proveKvm: () => Promise<Acceleration>;
+  proveKvm: () => Promise<{ usable: boolean; reason: string }>;
   signal: AbortSignal;
 }
 
@@ -35,8 +34,8 @@ function inspectCores(): HostFact {
 
 async function inspectKvm(proveKvm: InspectOptions['proveKvm']): Promise<HostFact> {
   const fact = { id: 'kvm', title: 'KVM', neededFor: 'verify' } as const;
-  const { accelerator, reason } = await proveKvm();
-  if (accelerator === 'kvm') return { ...fact, status: 'ok', found: `proven: ${reason}` };
+  const { usable, reason } = await proveKvm();
+  if (usable) return { ...fact, status: 'ok', found: `proven: ${reason}` };
   return {
     ...fact,
     status: 'warn',

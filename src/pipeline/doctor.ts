@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { type HostFact, type HostReport, reportOf } from '../model/host.ts';
+import { AppError } from '../util/errors.ts';
 import { inspectMirrors, type MirrorProbe } from './doctor-mirrors.ts';
 import { inspectNamespaces } from './doctor-namespaces.ts';
 import { inspectMemory, inspectSpace } from './doctor-space.ts';
@@ -34,8 +35,13 @@ function inspectCores(): HostFact {
 
 async function inspectKvm(proveKvm: InspectOptions['proveKvm']): Promise<HostFact> {
   const fact = { id: 'kvm', title: 'KVM', neededFor: 'verify' } as const;
-  const { usable, reason } = await proveKvm();
-  if (usable) return { ...fact, status: 'ok', found: `proven: ${reason}` };
+  const { usable, reason } = await proveKvm().catch((error: unknown) => {
+    // The missing tool is a fact of its own.
+    if (error instanceof AppError && error.code === 'TOOL_MISSING')
+      return { usable: false, reason: `not tried: ${error.message}` };
+    throw error;
+  });
+  if (usable) return { ...fact, status: 'ok', found: reason };
   return {
     ...fact,
     status: 'warn',

@@ -1,5 +1,4 @@
 import type { Duplex } from 'node:stream';
-import { createInterface } from 'node:readline';
 import { AppError } from '../util/errors.ts';
 
 /** A connection to QEMU's monitor (QMP: JSON objects, one a line). */
@@ -66,13 +65,14 @@ export async function openQmp(stream: Duplex): Promise<Qmp> {
         new AppError('COMMAND_FAILED', `QEMU refused "${request.command}": ${message.error.desc ?? 'no reason given'}`),
       );
   };
-  stream.on('error', (error) =>
-    breakOff(new AppError('COMMAND_FAILED', `The connection to QEMU's monitor broke: ${error.message}`)),
-  );
+  stream.on('error', (error) => breakOff(new AppError('COMMAND_FAILED', 'QEMU has ended', { cause: error })));
   stream.on('close', () => breakOff(new AppError('COMMAND_FAILED', 'QEMU has ended')));
-  createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY }).on('line', (line) => {
+  let rest = '';
+  stream.setEncoding('utf8').on('data', (chunk: string) => {
+    const lines = (rest + chunk).split('\n');
+    rest = lines.pop() ?? '';
     try {
-      if (line.trim() !== '') take(parse(line));
+      for (const line of lines) if (line.trim() !== '') take(parse(line));
     } catch (error) {
       breakOff(error as AppError);
       stream.destroy();

@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
-import { writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exec } from '../util/exec.ts';
 import { type SshAddress, sshOptions } from './ssh.ts';
@@ -29,14 +30,30 @@ export function sshBanner(host: string, port: number, timeoutMs: number): Promis
   });
 }
 
-/** All host keys, each `type base64`, sorted. Empty when the server does not answer. */
-export async function scanHostKeys(host: string, port: number, timeoutSeconds: number): Promise<string[]> {
-  const { stdout } = await exec(['ssh-keyscan', '-T', String(timeoutSeconds), '-p', String(port), host], {
-    okExitCodes: [0, 1],
-    what: 'Reading the SSH host keys',
-  });
-  const keys = stdout.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
-  return keys.map((line) => line.split(' ').slice(1).join(' ')).toSorted();
+const hostKeyAlgorithms = ['ssh-ed25519', 'ecdsa-sha2-nistp256', 'rsa-sha2-512'];
+
+/**
+ * All host keys, each `type base64`, sorted; empty when the server does not answer. Asks for one type after the other:
+ * ssh-keyscan would sit out its whole time limit for each type that the server does not have.
+ */
+export async function scanHostKeys(host: string, port: number, folder: string): Promise<string[]> {
+  const keys: string[] = [];
+  for (const algorithm of hostKeyAlgorithms) {
+    const knownHosts = join(folder, `scan-${port}-${algorithm}`);
+    await rm(knownHosts, { force: true });
+    const options = sshOptions(
+      { port, knownHosts },
+      { HostKeyAlgorithms: algorithm, PreferredAuthentications: 'none', BatchMode: 'yes' },
+    );
+    await exec(['ssh', ...options, `nobody@${host}`, '--', 'true'], {
+      okExitCodes: [0, 255],
+      timeoutMs: 120_000,
+      what: 'Reading the SSH host keys',
+    });
+    const lines = existsSync(knownHosts) ? (await readFile(knownHosts, 'utf8')).split('\n') : [];
+    keys.push(...lines.filter((line) => line !== '').map((line) => line.split(' ').slice(1).join(' ')));
+  }
+  return keys.toSorted();
 }
 
 /** The methods that the server offers to this user, from its refusal to let in without any. Empty: it let in. */

@@ -9,7 +9,7 @@ import type { QemuProcess } from './qemu-process.ts';
 
 const host = '127.0.0.1';
 /** Emulated machines take seconds for what others do in milliseconds. */
-const patience = { bannerMs: 20_000, scanSeconds: 60, commandMs: 300_000, retryMs: 1000 };
+const patience = { bannerMs: 20_000, commandMs: 300_000, retryMs: 1000 };
 /** sshd answers before cloud-init has put the key in its place, for so long. */
 const refusalsMs = 120_000;
 
@@ -22,7 +22,7 @@ export function guestOutside(request: MachineRequest, qemu: QemuProcess): GuestO
     firmware: request.firmware,
     plan: request.plan,
     serialLog: () => qemu.console.text(),
-    hostKeys: () => scanHostKeys(host, port, patience.scanSeconds),
+    hostKeys: () => scanHostKeys(host, port, folder),
     loginMethods: (user) => loginMethods(address(user)),
     acceptsPassword: (user, password) => acceptsPassword(address(user), password, folder),
   };

@@ -35,7 +35,7 @@ async function forwardedPort(qmp: Qmp): Promise<number> {
 
 async function makeOverlay({ image, diskSize }: MachineRequest, overlay: string, signal: AbortSignal): Promise<void> {
   const argv = ['qemu-img', 'create', '-q', '-f', 'qcow2', '-F', image.format, '-b', image.path, overlay, String(diskSize)];
-  await exec(argv, { signal, what: 'Making a disk over the image' });
+  await exec(argv, { signal, errorCode: 'IMAGE_INVALID', what: `Opening ${image.path} as ${image.format}` });
 }
 
 /**

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { copyFile, mkdir } from 'node:fs/promises';
+import { copyFile, mkdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError } from '../util/errors.ts';
@@ -41,6 +41,7 @@ async function keepEvidence(request: MachineRequest, qemu: QemuProcess): Promise
 export async function startMachine(request: MachineRequest, ctx: StepContext): Promise<Machine> {
   const identity = join(ctx.workdir, `key-${request.name}-${randomBytes(4).toString('hex')}`);
   const user = request.plan.template.users.default ?? request.plan.template.distro;
+  ctx.scope.defer(() => Promise.all([identity, `${identity}.pub`].map((path) => rm(path, { force: true }))));
   const seed = request.seeded
     ? noCloudSeed({
         instanceId: `verify-${request.name}-${randomBytes(4).toString('hex')}`,

@@ -1,0 +1,2 @@
+export { file } from './file.ts';
+export { memory } from './memory.ts';

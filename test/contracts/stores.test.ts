@@ -1,0 +1,207 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import fc from 'fast-check';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { ObjectInfo, PutOptions, Store } from '../../src/model/store.ts';
+import { openFileStore } from '../../src/stores/file.ts';
+import { openMemoryStore } from '../../src/stores/memory.ts';
+import { digestOf } from '../../src/util/digest.ts';
+import { AppError } from '../../src/util/errors.ts';
+import { retry } from '../../src/util/retry.ts';
+import { Scope } from '../../src/util/scope.ts';
+
+/** What every store keeps, wherever its bytes lie. */
+const rounds = process.env['GABARIT_SLOW'] ? 50 : 10;
+const scope = new Scope();
+afterEach(() => scope.close());
+
+const kinds: { name: string; open: () => Promise<() => Store> }[] = [
+  {
+    name: 'memory',
+    open: async () => {
+      const store = openMemoryStore();
+      return () => store;
+    },
+  },
+  {
+    name: 'file',
+    open: async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'gabarit-store-'));
+      scope.defer(() => rm(folder, { recursive: true }));
+      return () => openFileStore(`file:${folder}/new/store`);
+    },
+  },
+];
+
+function write(store: Store, key: string, body: string, options: Partial<PutOptions> = {}): Promise<ObjectInfo> {
+  const bytes = Buffer.from(body);
+  return store.put(key, Readable.from([bytes]), { digest: digestOf(bytes), size: bytes.length, ...options });
+}
+
+async function read(store: Store, key: string): Promise<string> {
+  return text(await store.get(key));
+}
+
+async function keysOf(store: Store, prefix = ''): Promise<string[]> {
+  const keys: string[] = [];
+  for await (const { key } of store.list(prefix)) keys.push(key);
+  return keys.toSorted();
+}
+
+const codeOf = (error: unknown): string => (error instanceof AppError ? error.code : String(error));
+const failure = (work: Promise<unknown>): Promise<string> => work.then(() => 'no error', codeOf);
+
+describe.each(kinds)('store $name', ({ open }) => {
+  it('gives back what was put, and says what it is', async () => {
+    const store = (await open())();
+    const info = await write(store, 'a/b/c.txt', 'hello');
+    expect(await read(store, 'a/b/c.txt')).toBe('hello');
+    expect(info).toMatchObject({ key: 'a/b/c.txt', size: 5 });
+    expect(await store.head('a/b/c.txt')).toEqual(info);
+    await write(store, 'empty', '');
+    expect(await read(store, 'empty')).toBe('');
+  });
+
+  it('knows what is not there', async () => {
+    const store = (await open())();
+    await write(store, 'a/b', 'x');
+    for (const key of ['nothing', 'a', 'a/b/c', 'a/nothing']) {
+      if (key !== 'a') expect(await store.head(key)).toBeUndefined();
+      if (key !== 'a') expect(await failure(store.get(key))).toBe('NOT_FOUND');
+    }
+    await store.delete('nothing');
+    expect(await keysOf(store)).toEqual(['a/b']);
+  });
+
+  it('changes the tag with the content, however fast', async () => {
+    const store = (await open())();
+    const tags = new Set<string>();
+    for (let count = 0; count < 20; count += 1) tags.add((await write(store, 'k', `version ${count % 10}`)).etag);
+    expect(tags.size).toBe(20);
+  });
+
+  it('refuses a body that is not the announced one, and keeps what was there', async () => {
+    const store = (await open())();
+    await write(store, 'k', 'before');
+    const digest = digestOf('after!');
+    for (const body of ['after', 'after!!', 'aftez!']) {
+      expect(await failure(store.put('k', Readable.from([body]), { digest, size: 6 }))).toBe('DIGEST_MISMATCH');
+    }
+    const broken = new Readable({
+      read() {
+        this.push('aft');
+        this.destroy(new AppError('MIRROR_UNREACHABLE', 'the source broke off'));
+      },
+    });
+    expect(await failure(store.put('k', broken, { digest, size: 6 }))).toBe('MIRROR_UNREACHABLE');
+    expect(await failure(write(store, 'new', 'x', { digest }))).toBe('DIGEST_MISMATCH');
+    expect([await read(store, 'k'), await keysOf(store)]).toEqual(['before', ['k']]);
+  });
+
+  it('writes only what is absent, or unchanged, when asked to', async () => {
+    const store = (await open())();
+    const first = await write(store, 'k', 'one', { ifAbsent: true });
+    expect(await failure(write(store, 'k', 'two', { ifAbsent: true }))).toBe('CONFLICT');
+    const second = await write(store, 'k', 'two', { ifMatch: first.etag });
+    expect(await failure(write(store, 'k', 'three', { ifMatch: first.etag }))).toBe('CONFLICT');
+    expect(await failure(write(store, 'none', 'x', { ifMatch: second.etag }))).toBe('CONFLICT');
+    expect([await read(store, 'k'), await keysOf(store)]).toEqual(['two', ['k']]);
+  });
+
+  it('lists by prefix, and forgets what is deleted', async () => {
+    const store = (await open())();
+    for (const key of ['a/1', 'a/2/x', 'ab/3', 'b']) await write(store, key, key);
+    expect(await keysOf(store)).toEqual(['a/1', 'a/2/x', 'ab/3', 'b']);
+    expect(await keysOf(store, 'a')).toEqual(['a/1', 'a/2/x', 'ab/3']);
+    expect(await keysOf(store, 'a/')).toEqual(['a/1', 'a/2/x']);
+    expect(await keysOf(store, 'a/2')).toEqual(['a/2/x']);
+    expect(await keysOf(store, 'c/')).toEqual([]);
+    await store.delete('a/2/x');
+    expect(await failure(store.get('a/2/x'))).toBe('NOT_FOUND');
+    expect(await keysOf(store, 'a/')).toEqual(['a/1']);
+    await write(store, 'a/2/x', 'again');
+    expect(await read(store, 'a/2/x')).toBe('again');
+  });
+
+  it.each([
+    '',
+    '/',
+    'a//b',
+    '/a',
+    'a/',
+    '..',
+    'a/../b',
+    './a',
+    'a/.b',
+    '.gabarit/lock',
+    'a b',
+    'é',
+    'a\\b',
+    'a\0',
+    'x'.repeat(300),
+  ])('refuses the key %j', async (key) => {
+    const store = (await open())();
+    expect(await failure(write(store, key, 'x'))).toBe('USAGE');
+    expect(await failure(store.get(key))).toBe('USAGE');
+    expect(await failure(store.head(key))).toBe('USAGE');
+    expect(await failure(store.delete(key))).toBe('USAGE');
+  });
+
+  it('takes any key of its alphabet', async () => {
+    const store = (await open())();
+    const part = fc.stringMatching(/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,20}$/);
+    await fc.assert(
+      fc.asyncProperty(fc.array(part, { minLength: 1, maxLength: 4 }), fc.string(), async (parts, body) => {
+        const key = ['p', ...parts.map((each, depth) => `${depth}${each}`), 'end'].join('/');
+        await write(store, key, body);
+        expect(await read(store, key)).toBe(Buffer.from(body).toString());
+        await store.delete(key);
+      }),
+      { numRuns: 30 },
+    );
+    expect(await keysOf(store, 'p/')).toEqual([]);
+  });
+
+  it('stops when cancelled, with nothing written', async () => {
+    const store = (await open())();
+    const cancel = new AbortController();
+    const body = Readable.from(
+      (function* () {
+        yield 'abc';
+        cancel.abort();
+        yield 'def';
+      })(),
+    );
+    expect(await failure(store.put('k', body, { digest: digestOf('abcdef'), size: 6, signal: cancel.signal }))).toBe('CANCELLED');
+    expect(await store.head('k')).toBeUndefined();
+  });
+
+  it('lets one of many first writers win', async () => {
+    const again = await open();
+    const outcomes = await Promise.all(
+      Array.from({ length: 16 }, (_, writer) => failure(write(again(), 'k', `writer ${writer}`, { ifAbsent: true }))),
+    );
+    expect(outcomes.filter((outcome) => outcome === 'no error')).toHaveLength(1);
+    expect(outcomes.filter((outcome) => outcome === 'CONFLICT')).toHaveLength(15);
+  });
+
+  it(`loses no update of 16 writers who each add ${rounds} times`, async () => {
+    const again = await open();
+    await write(again(), 'sum', '0');
+    const addOne = async (store: Store): Promise<void> => {
+      const tag = (await store.head('sum'))?.etag ?? '';
+      const sum = Number(await read(store, 'sum')) + 1;
+      await write(store, 'sum', String(sum), { ifMatch: tag });
+    };
+    const writer = async (): Promise<void> => {
+      const store = again();
+      for (let count = 0; count < rounds; count += 1)
+        await retry(() => addOne(store), { attempts: 200, delayMs: 5, maxDelayMs: 200 });
+    };
+    await Promise.all(Array.from({ length: 16 }, writer));
+    expect(await read(again(), 'sum')).toBe(String(16 * rounds));
+  }, 240_000);
+});

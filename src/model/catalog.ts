@@ -70,7 +70,7 @@ export function channelOf(index: TemplateIndex, name: string): Channel | undefin
 
 /** The channels that point at an image, sorted. */
 export function channelsAt(index: TemplateIndex, image: { digest: string }): string[] {
-  const at = Object.entries(index.channels).filter(([, { digest }]) => digest === image.digest);
+  const at = Object.entries(index.channels).filter(([, channel]) => channel.digest === image.digest);
   return at.map(([name]) => name).toSorted();
 }
 

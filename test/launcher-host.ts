@@ -48,7 +48,7 @@ export function launcherHost(): LauncherHost {
   const log = join(folder, 'log');
   for (const path of [join(copy, 'src/cli'), bin, home]) mkdirSync(path, { recursive: true });
   for (const name of ['gabarit', 'package.json', 'package-lock.json']) copyFileSync(join(root, name), join(copy, name));
-  writeFileSync(join(copy, 'src/host-tools.txt'), `# tools\nbuild ${tool}|/nonexistent good-tool all\nbuild sh dash all\n`);
+  writeFileSync(join(copy, 'src/host-tools.txt'), `# tools\n\nbuild ${tool}|/nonexistent good-tool all\nbuild sh dash all\n`);
   writeFileSync(
     join(copy, 'src/cli/main.ts'),
     'const args: string[] = process.argv.slice(2);\nconsole.log(JSON.stringify(args));\n',

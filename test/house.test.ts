@@ -1,6 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { parseHostTools } from '../src/pipeline/doctor-tools.ts';
 import { errorTable } from '../src/util/errors.ts';
 import { toolPackages } from '../src/util/exec.ts';
 
@@ -17,15 +18,25 @@ test('docs/exit-codes.md has a line for every error code, with its exit code', (
   );
 });
 
+const hostTools = parseHostTools(read('src/host-tools.txt'));
+
 test('the package of a tool is the same in the error that misses it and in src/host-tools.txt', () => {
-  const rows = read('src/host-tools.txt')
-    .split('\n')
-    .filter((line) => line !== '' && !line.startsWith('#'))
-    .map((line) => line.split(/\s+/));
-  expect(rows.length).toBeGreaterThan(20);
-  const packages = new Map(rows.map(([, tool, name]) => [tool, name]));
+  const packages = new Map(hostTools.flatMap((tool) => tool.anyOf.map((name) => [name, tool.package])));
   const differing = Object.entries(toolPackages).filter(([tool, name]) => packages.has(tool) && packages.get(tool) !== name);
   expect(differing).toEqual([]);
+});
+
+test('every tool that a test needs is in src/host-tools.txt, so that "gabarit test" brings it', () => {
+  const known = new Set(hostTools.flatMap((tool) => tool.anyOf));
+  const tests = ['src', 'test'].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name)),
+  );
+  const calls = tests
+    .filter((name) => name.endsWith('.test.ts'))
+    .flatMap((name) => [...read(name).matchAll(/\bneeds\(([^)]+)\)/g)].map((match) => match[1] ?? ''));
+  const needed = calls.flatMap((call) => [...call.matchAll(/'([^']+)'/g)].map((match) => match[1] ?? ''));
+  expect(needed).toContain('qemu-img');
+  expect([...new Set(needed)].filter((tool) => !known.has(tool))).toEqual([]);
 });
 
 /** npm ci refuses a lock file that lacks an optional package of another platform. */

@@ -10,7 +10,7 @@ import { findTraces, leaksSince, type Traces } from './traces.ts';
  * end of the file; child processes, mounts and loop devices must be gone at the end of the test that made them.
  */
 
-const folder = mkdtempSync(join(tmpdir(), 'gabarit-test-'));
+const folder = mkdtempSync(join(tmpdir(), `gabarit-test-${process.pid}-`));
 process.env['TMPDIR'] = folder;
 
 let before: Traces;

@@ -23,10 +23,10 @@ export async function freeSpaceLeaks(
   for await (const range of rootfs.freeBlocks()) {
     const at = root.offset + range.first * rootfs.blockSize;
     for await (const { offset, bytes } of dataIn(source, at, range.count * rootfs.blockSize, signal)) {
-      for (let block = 0; block < bytes.length; block += rootfs.blockSize) {
-        if (isZero(bytes.subarray(block, block + rootfs.blockSize))) continue;
+      for (let at = 0; at < bytes.length; at += rootfs.blockSize) {
+        if (isZero(bytes.subarray(at, at + rootfs.blockSize))) continue;
         dirty += 1;
-        if (first === -1) first = (offset + block - root.offset) / rootfs.blockSize;
+        if (first === -1) first = Math.floor((offset + at - root.offset) / rootfs.blockSize);
       }
     }
   }
@@ -48,10 +48,13 @@ async function* dataIn(
   size: number,
   signal: AbortSignal,
 ): AsyncGenerator<{ offset: number; bytes: Buffer }> {
-  for (let offset = start; offset < start + size; offset += pieceSize) {
-    signal.throwIfAborted();
-    const bytes = await source.read(offset, Math.min(pieceSize, start + size - offset));
-    if (!isZero(bytes)) yield { offset, bytes };
+  for (const range of (await source.dataIn?.(start, size)) ?? [{ offset: start, length: size }]) {
+    for (let done = 0; done < range.length; done += pieceSize) {
+      signal.throwIfAborted();
+      const offset = range.offset + done;
+      const bytes = await source.read(offset, Math.min(pieceSize, range.length - done));
+      if (!isZero(bytes)) yield { offset, bytes };
+    }
   }
 }
 

@@ -5,7 +5,7 @@ import type { StepContext } from '../model/step.ts';
 import { AppError, toAppError } from '../util/errors.ts';
 import { writeAll } from './shared/append-file.ts';
 import { checkRange, diskSize } from './shared/bounds.ts';
-import { blocksOf, dataExtents } from './shared/extents.ts';
+import { blocksOf, dataExtents, type Extent } from './shared/extents.ts';
 import { openImage } from './shared/open-image.ts';
 import { reportProgress } from './shared/progress.ts';
 import { readUpTo } from './shared/read-exactly.ts';
@@ -43,6 +43,7 @@ async function write(built: Built, path: string, ctx: StepContext): Promise<void
 
 async function openRaw(path: string): Promise<BlockSource> {
   const { file, size } = await openImage(path);
+  let extents: Promise<Extent[]> | undefined;
   return {
     size,
     async read(offset, length) {
@@ -50,6 +51,13 @@ async function openRaw(path: string): Promise<BlockSource> {
       const bytes = await readUpTo(file, offset, length);
       if (bytes.length < length) throw new AppError('IMAGE_INVALID', `${path} became shorter while it was read`);
       return bytes;
+    },
+    async dataIn(offset, length) {
+      extents ??= dataExtents(path);
+      return (await extents).flatMap(({ start, end }) => {
+        const [from, to] = [Math.max(start, offset), Math.min(end, offset + length)];
+        return from < to ? [{ offset: from, length: to - from }] : [];
+      });
     },
     close: () => file.close(),
   };

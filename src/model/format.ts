@@ -17,6 +17,8 @@ export interface BlockSource {
   readonly size: number;
   /** Reads exactly `length` bytes at `offset`; what lies in a hole is zero. Throws past the end. */
   read(offset: number, length: number): Promise<Buffer>;
+  /** Where data may lie in a range, in order and without overlap; all the rest of the range is known to be zero. Absent where that is not known. */
+  dataIn?(offset: number, length: number): Promise<{ offset: number; length: number }[]>;
   close(): Promise<void>;
 }
 

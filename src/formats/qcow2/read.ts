@@ -51,6 +51,20 @@ class Qcow2Source implements BlockSource {
     return target;
   }
 
+  async dataIn(offset: number, length: number): Promise<{ offset: number; length: number }[]> {
+    const found: { offset: number; length: number }[] = [];
+    const end = offset + length;
+    for (let cluster = Math.floor(offset / this.#clusterSize); cluster * this.#clusterSize < end; cluster += 1) {
+      if ((await this.#l2Entry(cluster)) === 0n) continue;
+      const from = Math.max(cluster * this.#clusterSize, offset);
+      const to = Math.min((cluster + 1) * this.#clusterSize, end);
+      const last = found.at(-1);
+      if (last && last.offset + last.length === from) last.length = to - last.offset;
+      else found.push({ offset: from, length: to - from });
+    }
+    return found;
+  }
+
   async close(): Promise<void> {
     await this.#file.close();
   }

@@ -1,0 +1,90 @@
+import { Command, InvalidArgumentError } from 'commander';
+import type { BuildRequest, BuildResult } from '../../model/build.ts';
+import { AppError } from '../../util/errors.ts';
+import type { Run } from '../context.ts';
+import { examples } from '../help-text.ts';
+import { errorJson, exitCodeOf } from '../render/error.ts';
+
+interface Options {
+  jobs: number;
+  force?: boolean;
+  formats?: string[];
+  plan?: string;
+  offline?: boolean;
+  checkReproducible?: boolean;
+  verify?: boolean;
+}
+
+export function buildCommand(run: Run): Command {
+  return new Command('build')
+    .summary('build images from templates')
+    .description(
+      'Builds images from templates: disk, checks and manifest, in out/TEMPLATE/VERSION.\nWhat has not changed since an earlier build is taken from the cache; a build that was stopped goes on where it was.',
+    )
+    .argument('[template...]', 'names of templates, or paths of definitions')
+    .option('-j, --jobs <n>', 'builds at the same time', atLeastOne, 1)
+    .option('--force', 'do all steps again')
+    .option('--formats <list>', 'formats instead of those of the template, separated by commas', listOf)
+    .option('--plan <file>', 'build exactly this plan (made by "gabarit plan NAME --json", or the plan.json of an image)')
+    .option('--offline', 'use only what the cache holds: no network')
+    .option('--check-reproducible', 'build twice and explain every difference')
+    .option('--verify', 'then boot it, as "gabarit verify" does')
+    .addHelpText(
+      'after',
+      examples(
+        ['gabarit build debian-12', 'Build one image.'],
+        [
+          'gabarit build debian-11 debian-12 debian-13 --jobs 2',
+          'Build three, two at a time; one that fails does not stop the others.',
+        ],
+        ['gabarit build ./my-server.yaml --formats qcow2,raw', 'Build a definition by its path, in two formats.'],
+        ['gabarit plan debian-12 --json > plan.json && gabarit build --plan plan.json', 'Build the same packages again later.'],
+        ['dir=$(gabarit build debian-12 --quiet)', 'In a script: the output folder, and nothing else.'],
+      ),
+    )
+    .action((templates: string[], options: Options) =>
+      run(async ({ globals, style, signal, openApp, answer }) => {
+        if (options.plan !== undefined && templates.length > 0) {
+          throw new AppError('USAGE', '--plan names what to build: name no template beside it');
+        }
+        const app = await openApp({ kind: 'steps', several: templates.length > 1 });
+        const results = await app.build(requestOf(templates, options, app.config.outputDir), signal);
+        const { buildSummary } = await import('../render/summary.ts');
+        const folders = results.flatMap(({ output, error }) => (output !== undefined && !error ? [`${output}\n`] : []));
+        const failures = results.flatMap(({ error }) => error ?? []);
+        const value = { type: 'result', results: results.map(resultJson) };
+        // What is worth keeping goes to standard output; failures alone are for standard error.
+        answer(value, () => (globals.quiet ? folders.join('') : buildSummary(results, style, globals.verbose === true)));
+        return Math.max(0, ...failures.map(exitCodeOf));
+      }),
+    );
+}
+
+function requestOf(templates: string[], options: Options, outputDir: string): BuildRequest {
+  return {
+    templates,
+    ...(options.plan === undefined ? {} : { planFile: options.plan }),
+    ...(options.formats === undefined ? {} : { formats: options.formats }),
+    force: options.force === true,
+    jobs: options.jobs,
+    checkReproducible: options.checkReproducible === true,
+    verify: options.verify === true,
+    offline: options.offline === true,
+    outputDir,
+  };
+}
+
+function resultJson({ error, ...result }: BuildResult): object {
+  return error === undefined ? result : { ...result, error: errorJson(error) };
+}
+
+function atLeastOne(text: string): number {
+  if (!/^[1-9]\d{0,3}$/.test(text)) throw new InvalidArgumentError('It must be a number from 1.');
+  return Number(text);
+}
+
+function listOf(text: string): string[] {
+  const items = text.split(',').map((item) => item.trim());
+  if (items.includes('')) throw new InvalidArgumentError('It must be a list such as qcow2,raw.');
+  return [...new Set(items)];
+}

@@ -1,0 +1,110 @@
+import { Command, CommanderError } from 'commander';
+import { buildCommand } from './commands/build.ts';
+import { cacheCommand } from './commands/cache.ts';
+import { catalogCommand } from './commands/catalog.ts';
+import { completionCommand } from './commands/completion.ts';
+import { doctorCommand } from './commands/doctor.ts';
+import { newCommand } from './commands/new.ts';
+import { planCommand } from './commands/plan.ts';
+import { publishCommand } from './commands/publish.ts';
+import { schemaCommand } from './commands/schema.ts';
+import { templatesCommand } from './commands/templates.ts';
+import { verifyCommand } from './commands/verify.ts';
+import { gabaritVersion, versionCommand } from './commands/version.ts';
+import type { Globals, Io, Run } from './context.ts';
+import { errorJson } from './render/error.ts';
+import { runCommand } from './run.ts';
+import { styleFor, wantsColor } from './style.ts';
+import { AppError } from '../util/errors.ts';
+
+/** The whole tree of commands. It says what there is and how to call it; what does the work is loaded when a command runs. */
+export function createProgram(run: Run): Command {
+  const program = new Command('gabarit')
+    .description('Makes hardened, tested VM templates (golden images) from a short definition.')
+    .version(gabaritVersion(), '-V, --version', 'show the version')
+    .option('--json', 'for programs: one event a line, the result last')
+    .option('-q, --quiet', 'only errors, and the bare result')
+    .option('-v, --verbose', 'also what tools and scripts say')
+    .option('--no-color', 'no colours (also NO_COLOR=1; FORCE_COLOR=1 forces them)')
+    .option('--cache-dir <folder>', 'the build cache (also GABARIT_CACHE)')
+    .option('--out <folder>', 'where images are written (also GABARIT_OUT; default: out)')
+    .option('--config <file>', 'the configuration file (default: gabarit.yaml, when it exists)')
+    .option('--yes', 'install missing tools of the host without asking')
+    .helpOption('-h, --help', 'show this help')
+    .helpCommand('help [command]', 'show the help of a command')
+    .configureHelp({ showGlobalOptions: true })
+    .showHelpAfterError('See: gabarit COMMAND --help');
+  program.addHelpText(
+    'after',
+    '\nBegin with:\n  $ gabarit templates\n  $ gabarit build debian-12\n\nExit codes: 0 success, 2 wrong usage; all others are in docs/exit-codes.md',
+  );
+  const add = (title: string, commands: Command[]): void => {
+    for (const command of commands) program.addCommand(inherit(program, command.helpGroup(title)));
+  };
+  add('Make images:', [buildCommand(run), verifyCommand(run), planCommand(run), templatesCommand(run), newCommand(run)]);
+  add('Share images:', [publishCommand(run), catalogCommand(run)]);
+  add('Look after this host:', [
+    doctorCommand(run),
+    cacheCommand(run),
+    completionCommand(run, () => program),
+    schemaCommand(run),
+    versionCommand(run),
+  ]);
+  return program;
+}
+
+/** Settings do not reach commands that were made apart. */
+function inherit(parent: Command, command: Command): Command {
+  command.copyInheritedSettings(parent);
+  for (const child of command.commands) inherit(command, child);
+  return command;
+}
+
+/** Parses the arguments, carries the command out, and returns the exit code. */
+export async function runCli(argv: readonly string[], io: Io): Promise<number> {
+  let code = 0;
+  const program = createProgram(async (work) => {
+    code = await runCommand(program.opts<Globals>(), io, work);
+  });
+  setOutput(program, io, argv);
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return code;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return 0;
+    if (argv.includes('--json')) {
+      io.stdout.write(`${JSON.stringify(errorJson(new AppError('USAGE', error.message.replace(/^error: /, ''))))}\n`);
+    }
+    return 2;
+  }
+}
+
+function setOutput(program: Command, io: Io, argv: readonly string[]): void {
+  const flag = !argv.includes('--no-color');
+  const hasColor = {
+    out: wantsColor(flag, io.stdout.isTTY === true, io.environment),
+    error: wantsColor(flag, io.stderr.isTTY === true, io.environment),
+  };
+  const style = styleFor(hasColor.error);
+  const apply = (command: Command): void => {
+    command.exitOverride().configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+      getOutHasColors: () => hasColor.out,
+      getErrHasColors: () => hasColor.error,
+      outputError: (text, write) => {
+        if (!argv.includes('--json')) write(text.replace(/^error:/, style.bad('error:')));
+      },
+    });
+    command.configureHelp({
+      ...command.configureHelp(),
+      styleTitle: (text) => styleFor(true).strong(text),
+      styleCommandText: (text) => styleFor(true).name(text),
+      styleSubcommandTerm: (text) => styleFor(true).name(text),
+      styleOptionTerm: (text) => styleFor(true).name(text),
+    });
+    for (const child of command.commands) apply(child);
+  };
+  apply(program);
+}

@@ -45,7 +45,7 @@ export function sshOptions(address: { port: number; knownHosts: string }, extra:
     GlobalKnownHostsFile: '/dev/null',
     IdentityAgent: 'none',
     IdentitiesOnly: 'yes',
-    ConnectTimeout: '60',
+    ConnectTimeout: '30',
     LogLevel: 'ERROR',
     ...extra,
   };

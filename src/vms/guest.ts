@@ -34,21 +34,19 @@ export async function waitForSsh(qemu: QemuProcess, signal: AbortSignal): Promis
     await sleep(patience.retryMs, undefined, { signal });
 }
 
-/** Logs in, again and again while cloud-init is still at work. @throws AppError BOOT_FAILED when it stays refused */
+/** Logs in, again and again while the machine is not ready or cloud-init still at work. @throws AppError BOOT_FAILED when the key stays refused */
 async function logIn(qemu: QemuProcess, user: string, identity: string, signal: AbortSignal): Promise<SshConnection> {
-  await waitForSsh(qemu, signal);
-  const started = performance.now();
+  const address = { host, port: qemu.sshPort, user, identity, knownHosts: join(qemu.folder, 'known_hosts') };
+  let refusedSince: number | undefined;
   for (;;) {
+    await waitForSsh(qemu, signal);
     try {
-      return await openSsh(
-        { host, port: qemu.sshPort, user, identity, knownHosts: join(qemu.folder, 'known_hosts') },
-        qemu.folder,
-        signal,
-      );
+      return await openSsh(address, qemu.folder, signal);
     } catch (error) {
       if (!(error instanceof AppError) || error.code !== 'COMMAND_FAILED') throw error;
+      if (error.message.includes('Permission denied')) refusedSince ??= performance.now();
       const isChanged = error.message.includes('Host key verification failed');
-      if (isChanged || performance.now() - started > refusalsMs) {
+      if (isChanged || performance.now() - (refusedSince ?? Number.POSITIVE_INFINITY) > refusalsMs) {
         throw new AppError('BOOT_FAILED', `the machine is up, but ${user} cannot log in with the seed's key: ${error.message}`, {
           cause: error,
         });
@@ -75,22 +73,18 @@ export async function openGuest(machine: GuestMachine): Promise<Guest & { close(
   let ssh = await machine.watched((signal) => logIn(qemu, user, identity, signal));
   const run: Guest['run'] = (command) =>
     ssh.run(`sudo -n sh -c ${shellQuote(command)}`, { timeoutMs: patience.commandMs, signal: machine.signal });
-  const bootId = async (): Promise<string> => (await run('cat /proc/sys/kernel/random/boot_id')).stdout.trim();
   return {
     ...guestOutside(machine.request, qemu),
     user,
     run,
     reboot: async () => {
-      const before = await bootId();
-      await machine.watched(async (signal) => {
+      const before = qemu.resets();
+      ssh = await machine.watched(async (signal) => {
         // The connection may be gone before the command has answered.
         await run('systemctl reboot').catch(() => undefined);
-        for (let isGone = false; !isGone; ) {
-          await ssh.close();
-          await sleep(patience.retryMs, undefined, { signal });
-          ssh = await logIn(qemu, user, identity, signal);
-          isGone = (await bootId()) !== before;
-        }
+        await ssh.close();
+        while (qemu.resets() === before) await sleep(patience.retryMs, undefined, { signal });
+        return logIn(qemu, user, identity, signal);
       });
     },
     close: () => ssh.close(),

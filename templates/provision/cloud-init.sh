@@ -30,6 +30,10 @@ case ", $sources, " in
 *) sources="$sources, None" ;;
 esac
 
+# netplan where it is installed, else systemd-networkd itself, which the cloud-init of Debian 11 does not know yet.
+renderers='netplan, networkd, eni'
+[ -e /usr/lib/python3/dist-packages/cloudinit/net/networkd.py ] || renderers='netplan, eni'
+
 # Debian's own file stays as it is; this one is read after it and wins. One file of ours, so that an upgrade of the
 # package never asks about a changed configuration file.
 # The list of sources must stay on one line: ds-identify, which is a shell script, reads it too.
@@ -67,7 +71,7 @@ system_info:
     sudo: $sudo
     shell: /bin/bash
   network:
-    renderers: [ netplan, networkd, eni ]
+    renderers: [ $renderers ]
 CFG
 
 # Without a seed cloud-init stays off. It must: it would otherwise take the second boot, when the platform has removed

@@ -61,6 +61,11 @@ net.ipv4.tcp_syncookies = 1
 -net.ipv6.conf.default.accept_source_route = 0
 SYSCTL
 
+# Debian's own file for links and pipes says less and would be read later; a link of its name to /dev/null hides it.
+for file in protect-links.conf 99-protect-links.conf; do
+  [ ! -e "/usr/lib/sysctl.d/$file" ] || ln -sfn /dev/null "/etc/sysctl.d/$file"
+done
+
 # Protocols and file systems that no template needs and whose code has been a way into the kernel. Never iso9660, vfat
 # or udf: seeds of cloud-init come on them. modprobe reads this when someone asks for the module; no initramfs needs it.
 mkdir -p /etc/modprobe.d

@@ -7,7 +7,7 @@ export interface StepSubject {
   rootfs: Rootfs;
   plan: Plan;
   /** A parameter of the step (`with:` in the definition), as the script saw it; undefined where the definition has none. */
-  parameter(name: string): string | undefined;
+  parameter: (name: string) => string | undefined;
 }
 
 /** A check of what a shipped step has promised. It is skipped in images that are made without the step. */

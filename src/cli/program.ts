@@ -31,9 +31,10 @@ export function createProgram(run: Run): Command {
     .option('--config <file>', 'the configuration file (default: gabarit.yaml, when it exists)')
     .option('--yes', 'install missing tools of the host without asking')
     .helpOption('-h, --help', 'show this help')
-    .helpCommand('help [command]', 'show the help of a command')
-    .configureHelp({ showGlobalOptions: true })
-    .showHelpAfterError('See: gabarit COMMAND --help');
+    .addHelpCommand(
+      new Command('help').argument('[command]').summary('show the help of a command').helpGroup('Look after this host:'),
+    )
+    .configureHelp({ showGlobalOptions: true });
   program.addHelpText(
     'after',
     '\nBegin with:\n  $ gabarit templates\n  $ gabarit build debian-12\n\nExit codes: 0 success, 2 wrong usage; all others are in docs/exit-codes.md',
@@ -80,6 +81,10 @@ export async function runCli(argv: readonly string[], io: Io): Promise<number> {
   }
 }
 
+function pathOf(command: Command): string {
+  return command.parent ? `${pathOf(command.parent)} ${command.name()}` : command.name();
+}
+
 function setOutput(program: Command, io: Io, argv: readonly string[]): void {
   const flag = !argv.includes('--no-color');
   const hasColor = {
@@ -88,15 +93,18 @@ function setOutput(program: Command, io: Io, argv: readonly string[]): void {
   };
   const style = styleFor(hasColor.error);
   const apply = (command: Command): void => {
-    command.exitOverride().configureOutput({
-      writeOut: (text) => io.stdout.write(text),
-      writeErr: (text) => io.stderr.write(text),
-      getOutHasColors: () => hasColor.out,
-      getErrHasColors: () => hasColor.error,
-      outputError: (text, write) => {
-        if (!argv.includes('--json')) write(text.replace(/^error:/, style.bad('error:')));
-      },
-    });
+    command
+      .exitOverride()
+      .showHelpAfterError(`See: ${pathOf(command)} --help`)
+      .configureOutput({
+        writeOut: (text) => io.stdout.write(text),
+        writeErr: (text) => io.stderr.write(text),
+        getOutHasColors: () => hasColor.out,
+        getErrHasColors: () => hasColor.error,
+        outputError: (text, write) => {
+          if (!argv.includes('--json')) write(text.replace(/^error:/, style.bad('error:')));
+        },
+      });
     command.configureHelp({
       ...command.configureHelp(),
       styleTitle: (text) => styleFor(true).strong(text),

@@ -1,4 +1,5 @@
 import type { App } from '../app.ts';
+import { redact, redactDeep } from '../util/redact.ts';
 import type { Context, Globals, Io } from './context.ts';
 import { errorJson, errorText, exitCodeOf } from './render/error.ts';
 import { chooseRenderer } from './render/choose.ts';
@@ -41,7 +42,12 @@ export async function runCommand(globals: Globals, io: Io, work: (context: Conte
     },
     answer(value, text) {
       renderer?.close();
-      io.stdout.write(globals.json ? `${JSON.stringify(value)}\n` : text());
+      io.stdout.write(globals.json ? `${JSON.stringify(redactDeep(value))}\n` : redact(text()));
+    },
+    showError(error, about) {
+      if (globals.json) return;
+      if (about !== undefined) io.stderr.write(`\n${errorStyle.strong(about)}\n`);
+      io.stderr.write(errorText(error, errorStyle, globals.verbose === true));
     },
   };
 
@@ -50,7 +56,7 @@ export async function runCommand(globals: Globals, io: Io, work: (context: Conte
   } catch (error) {
     renderer?.close();
     if (globals.json) io.stdout.write(`${JSON.stringify(errorJson(error))}\n`);
-    else io.stderr.write(errorText(error, errorStyle, globals.verbose === true));
+    else context.showError(error);
     return exitCodeOf(error);
   } finally {
     renderer?.close();

@@ -43,7 +43,7 @@ export function buildCommand(run: Run): Command {
       ),
     )
     .action((templates: string[], options: Options) =>
-      run(async ({ globals, style, signal, openApp, answer }) => {
+      run(async ({ globals, style, signal, openApp, answer, showError }) => {
         if (options.plan !== undefined && templates.length > 0) {
           throw new AppError('USAGE', '--plan names what to build: name no template beside it');
         }
@@ -51,11 +51,11 @@ export function buildCommand(run: Run): Command {
         const results = await app.build(requestOf(templates, options, app.config.outputDir), signal);
         const { buildSummary } = await import('../render/summary.ts');
         const folders = results.flatMap(({ output, error }) => (output !== undefined && !error ? [`${output}\n`] : []));
-        const failures = results.flatMap(({ error }) => error ?? []);
+
         const value = { type: 'result', results: results.map(resultJson) };
-        // What is worth keeping goes to standard output; failures alone are for standard error.
-        answer(value, () => (globals.quiet ? folders.join('') : buildSummary(results, style, globals.verbose === true)));
-        return Math.max(0, ...failures.map(exitCodeOf));
+        answer(value, () => (globals.quiet ? folders.join('') : buildSummary(results, style)));
+        for (const { template, error } of results) if (error) showError(error, results.length > 1 ? template : undefined);
+        return Math.max(0, ...results.map(({ error }) => (error ? exitCodeOf(error) : 0)));
       }),
     );
 }

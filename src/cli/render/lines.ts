@@ -20,7 +20,10 @@ export function linesOf(event: EmittedEvent, title: string, options: LineOptions
       return [`${prefix}${style.good('✓')} ${what.padEnd(several ? 0 : 48)}  ${time}`];
     }
     case 'step.failed':
-      return [`${prefix}${style.bad('✗')} ${title.padEnd(several ? 0 : 48)}  ${style.faint(formatDuration(event.durationMs))}`];
+      // With several builds, how the build ended says it.
+      return several
+        ? []
+        : [`${prefix}${style.bad('✗')} ${title.padEnd(several ? 0 : 48)}  ${style.faint(formatDuration(event.durationMs))}`];
     case 'run.finished':
       return several ? [`${prefix}${runText(event, style)}`] : [];
     case 'verdict':

@@ -1,20 +1,15 @@
 import type { BuildResult } from '../../model/build.ts';
 import { formatSize } from '../../model/size.ts';
 import type { Style } from '../style.ts';
-import { errorText } from './error.ts';
 import { formatDuration, shortPath, table } from './words.ts';
 
-/** What stands at the end of `gabarit build`: what was made and where, how long each step took, and what to do next. */
-export function buildSummary(results: readonly BuildResult[], style: Style, verbose: boolean): string {
+/** What stands at the end of `gabarit build`: what was made and where, how long each step took, and what to do next. Errors follow by themselves. */
+export function buildSummary(results: readonly BuildResult[], style: Style): string {
   const [only] = results;
   const lines = results.length === 1 && only ? oneBuild(only, style) : severalBuilds(results, style);
-  for (const { template, error } of results) {
-    if (!error) continue;
-    lines.push('', ...(results.length > 1 ? [style.strong(template)] : []), errorText(error, style, verbose).trimEnd());
-  }
   const next = nextCommands(results);
   if (next.length > 0) lines.push('', 'Next:', ...next.map((command) => `  ${command}`));
-  return `${lines.join('\n').replace(/^\n+/, '')}\n`;
+  return lines.length === 0 ? '' : `\n${lines.join('\n')}\n`;
 }
 
 function oneBuild(result: BuildResult, style: Style): string[] {

@@ -29,8 +29,8 @@ export interface Watched {
   resets(): number;
 }
 
-/** shim may restart the machine once to enter itself into the firmware's boot entries. */
-const resetsAllowed = 2;
+/** One restart is several resets: the kernel's, the firmware's own; and shim may restart once to enter itself into the boot entries. */
+const resetsAllowed = 8;
 
 /** Resolves with a cause when the boot has failed; never rejects; resolves with undefined when `signal` ends the watch. */
 async function watch(watched: Watched, limits: BootLimits, signal: AbortSignal): Promise<string | undefined> {

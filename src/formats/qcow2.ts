@@ -23,7 +23,7 @@ export function qcow2With(codec: ClusterCodec): Format {
 }
 
 /** QEMU's disk format, version 3, every cluster compressed by zstd. */
-export const qcow2 = qcow2With({ type: 'zstd', level: 3 });
+export const qcow2 = qcow2With({ type: 'zstd', level: 5 });
 
 async function write(built: Built, path: string, codec: ClusterCodec, ctx: StepContext): Promise<void> {
   try {

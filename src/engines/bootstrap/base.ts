@@ -80,7 +80,7 @@ export async function buildBase(request: BaseRequest, ctx: InsideContext): Promi
     await unpackWithDpkg(configure, packages, request.packageDir, ctx.scope);
   } else {
     await settleSharedPaths(tree, packages, (sha256) => join(request.packageDir, `${sha256}.deb`));
-    await writeDatabase(tree, packages, recipe.architecture);
+    await writeDatabase(tree, packages);
     await prepareForScripts(configure);
     await runPreinsts(
       configure,

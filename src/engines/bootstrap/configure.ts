@@ -39,8 +39,6 @@ async function linkIfAbsent(target: string, path: string): Promise<void> {
 export async function runPreinsts(ctx: ConfigureContext, stems: string[]): Promise<void> {
   const { tree } = ctx;
   for (const stem of stems) {
-    // The C library's preinst only asks about services to restart in a running system.
-    if (stem.startsWith('libc6')) continue;
     const script = `var/lib/dpkg/info/${stem}.preinst`;
     const text = await readFile(join(tree, script), 'utf8').catch(() => '');
     if (text.split('\n').every((line) => idleLine.test(line))) continue;
@@ -50,6 +48,8 @@ export async function runPreinsts(ctx: ConfigureContext, stems: string[]): Promi
       [`/${script}`, 'install'],
       {
         ...ctx.environment,
+        // dpkg unpacks a control file for debconf to find the name in; this says it directly.
+        DEBCONF_PACKAGE: name,
         DPKG_MAINTSCRIPT_PACKAGE: name,
         DPKG_MAINTSCRIPT_NAME: 'preinst',
         DPKG_MAINTSCRIPT_ARCH: arch,

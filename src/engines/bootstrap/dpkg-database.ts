@@ -42,12 +42,11 @@ export function describePackage(extracted: ExtractedPackage, sha256: string): Un
 const notKept = new Set(['control']);
 
 /** Writes the whole database for these packages, in the order in which they count as unpacked. */
-export async function writeDatabase(tree: string, packages: UnpackedPackage[], architecture: string): Promise<void> {
+export async function writeDatabase(tree: string, packages: UnpackedPackage[]): Promise<void> {
   const admin = join(tree, 'var/lib/dpkg');
   for (const folder of ['info', 'updates', 'triggers', 'parts', 'alternatives'])
     await mkdir(join(admin, folder), { recursive: true });
   await writeFile(join(admin, 'info/format'), '1\n');
-  await writeFile(join(admin, 'arch'), `${architecture}\n`);
   for (const name of ['available', 'diversions', 'statoverride', 'triggers/Unincorp']) await appendFile(join(admin, name), '');
   const fileTriggers: string[] = [];
   const namedTriggers = new Map<string, string[]>();

@@ -42,8 +42,6 @@ async function extractFiles(path: string, tree: string): Promise<Member[]> {
       '--preserve-permissions',
       '--numeric-owner',
       '--keep-directory-symlink',
-      '--no-overwrite-dir',
-      '--delay-directory-restore',
       '--verbose',
       '--verbose',
       '--full-time',

@@ -23,11 +23,11 @@ function write(message: InsideMessage): void {
  */
 export async function serveInside(work: (request: unknown, ctx: InsideContext) => Promise<unknown>): Promise<void> {
   const queue: unknown[] = [];
-  let wake: (() => void) | undefined;
+  const waiting: (() => void)[] = [];
   const input = createInterface({ input: process.stdin });
   input.on('line', (line) => {
     queue.push(JSON.parse(line));
-    wake?.();
+    waiting.shift()?.();
   });
   input.on('close', () => {
     process.exit(1); // The parent is gone: nobody wants the result.
@@ -35,9 +35,7 @@ export async function serveInside(work: (request: unknown, ctx: InsideContext) =
   const messages: AsyncIterator<unknown> = {
     async next() {
       while (queue.length === 0) {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
+        await new Promise<void>((resolve) => waiting.push(resolve));
       }
       return { value: queue.shift(), done: false };
     },

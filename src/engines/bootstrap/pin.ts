@@ -17,7 +17,11 @@ export interface PinConfig {
 }
 
 /** Resolves a template's packages to exact versions, and writes down the sources that its image will have. */
-export async function pinPackages(request: PinRequest, config: PinConfig, ctx: Pick<StepContext, 'cacheDir' | 'offline' | 'signal' | 'emit'>): Promise<Pinned> {
+export async function pinPackages(
+  request: PinRequest,
+  config: PinConfig,
+  ctx: Pick<StepContext, 'cacheDir' | 'offline' | 'signal' | 'emit'>,
+): Promise<Pinned> {
   const { template, arch, distro, release, repositoryKeys } = request;
   const { kernel, platforms, packages, disk } = template;
   const facts = distro.bootstrap(release, { arch, kernel, set: packages.set, platforms, firmware: disk.firmware });
@@ -28,7 +32,15 @@ export async function pinPackages(request: PinRequest, config: PinConfig, ctx: P
       return { id: name, uri: uri.replace(/\/+$/, ''), suite, components, keyring };
     }),
   );
-  const repositories = facts.repositories.map((item): Repository => ({ id: item.id, uri: sourceOf(item, template.snapshot, mirrors), suite: item.suite, components: item.components, keyring: facts.keyring.path }));
+  const repositories = facts.repositories.map(
+    (item): Repository => ({
+      id: item.id,
+      uri: sourceOf(item, template.snapshot, mirrors),
+      suite: item.suite,
+      components: item.components,
+      keyring: facts.keyring.path,
+    }),
+  );
   const lock = await resolvePackages(
     {
       repositories: [...repositories, ...own],
@@ -40,8 +52,17 @@ export async function pinPackages(request: PinRequest, config: PinConfig, ctx: P
   );
   const guest = { ...mirrors, ...(await officialMirrors()), ...config.guestMirrors };
   const stanzas = [
-    ...groupByMirror(facts.repositories).map(([mirror, items]) => stanza(mirrorOf(guest, mirror), items.map(({ suite }) => suite), items[0]?.components ?? [], facts.keyring.path)),
-    ...template.repositories.map(({ name, uri, suite, components }) => stanza(uri, [suite], components, `/etc/apt/keyrings/${repositoryKeys[name]?.file ?? ''}`)),
+    ...groupByMirror(facts.repositories).map(([mirror, items]) =>
+      stanza(
+        mirrorOf(guest, mirror),
+        items.map(({ suite }) => suite),
+        items[0]?.components ?? [],
+        facts.keyring.path,
+      ),
+    ),
+    ...template.repositories.map(({ name, uri, suite, components }) =>
+      stanza(uri, [suite], components, `/etc/apt/keyrings/${repositoryKeys[name]?.file ?? ''}`),
+    ),
   ];
   return { lock, guestSources: stanzas.join('\n') };
 }

@@ -1,4 +1,4 @@
-import { chmod, lchown, rm } from 'node:fs/promises';
+import { chmod, lchown, rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '../../util/errors.ts';
 import { exec } from '../../util/exec.ts';
@@ -25,17 +25,14 @@ export async function settleSharedPaths(
   }
   for (const [path, shared] of owners) {
     const first = shared[0];
-    if (shared.length < 2 || first === undefined) continue;
+    if (first === undefined) continue;
     if (shared.every(({ member }) => member.type === 'directory')) {
-      if (
-        shared.some(
-          ({ member }) => member.mode !== first.member.mode || member.uid !== first.member.uid || member.gid !== first.member.gid,
-        )
-      ) {
-        await lchown(join(tree, path), first.member.uid, first.member.gid);
-        await chmod(join(tree, path), first.member.mode);
-      }
-    } else if (shared.every(({ member }) => member.type !== 'directory')) {
+      // Two tars that make a folder at the same time may each restore what the other had not finished: so all of them are set.
+      await lchown(join(tree, path), first.member.uid, first.member.gid);
+      await chmod(join(tree, path), first.member.mode);
+      // Its time would tell which package came last; the initramfs copies it.
+      await utimes(join(tree, path), first.member.mtime, first.member.mtime);
+    } else if (shared.length > 1 && shared.every(({ member }) => member.type !== 'directory')) {
       const winner = shared.find(({ item }) => shared.every((other) => other.item === item || replaces(item, other.item)));
       if (winner === undefined) {
         throw new AppError('BUILD_FAILED', `${shared.map(({ item }) => item.name).join(' and ')} both bring ${path}`, {

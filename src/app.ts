@@ -5,7 +5,7 @@ import { openCatalog } from './catalog/open-catalog.ts';
 import { openStore } from './catalog/open-store.ts';
 import { publish } from './catalog/publish.ts';
 import { type Config, type ConfigFlags, readConfig } from './config.ts';
-import * as checkRegistry from './checks/index.ts';
+import { rootfsChecks } from './checks/index.ts';
 import { openImage } from './disk/open-image.ts';
 import * as distroRegistry from './distros/index.ts';
 import { bootstrapEngine, removeTrees } from './engines/index.ts';
@@ -13,7 +13,7 @@ import * as formatRegistry from './formats/index.ts';
 import type { Catalog, PublishedImage } from './model/catalog.ts';
 import type { HostReport } from './model/host.ts';
 import type { BuildRequest, BuildResult, TemplateSummary } from './model/build.ts';
-import type { RootfsCheck, Verdict } from './model/check.ts';
+import type { Verdict } from './model/check.ts';
 import type { Plan } from './model/plan.ts';
 import type { Arch } from './model/platform.ts';
 import { buildAll } from './pipeline/build-all.ts';
@@ -58,7 +58,7 @@ export async function createApp(flags: ConfigFlags, environment: NodeJS.ProcessE
     distros,
     engines: [bootstrapEngine({ distros, mirrors: config.mirrors, guestMirrors: config.guestMirrors })],
     formats: Object.values(formatRegistry),
-    checks: Object.values(checkRegistry).filter((check): check is RootfsCheck => check.on === 'rootfs'),
+    checks: rootfsChecks,
     openSubject: openImage,
     removeTrees,
     provisionDir: join(root, 'templates/provision'),

@@ -21,8 +21,8 @@ export async function freeSpaceLeaks(
   let dirty = 0;
   let first = -1;
   for await (const range of rootfs.freeBlocks()) {
-    const at = root.offset + range.first * rootfs.blockSize;
-    for await (const { offset, bytes } of dataIn(source, at, range.count * rootfs.blockSize, signal)) {
+    const start = root.offset + range.first * rootfs.blockSize;
+    for await (const { offset, bytes } of dataIn(source, start, range.count * rootfs.blockSize, signal)) {
       for (let at = 0; at < bytes.length; at += rootfs.blockSize) {
         if (isZero(bytes.subarray(at, at + rootfs.blockSize))) continue;
         dirty += 1;

@@ -82,10 +82,11 @@ function endOf({ offset, size }: Partition): number {
 
 /** A GUID from its on-disk order: the first three groups little-endian. */
 function guid(bytes: Buffer, at: number): string {
+  const number = (offset: number, length: number): string =>
+    bytes
+      .readUIntLE(at + offset, length)
+      .toString(16)
+      .padStart(length * 2, '0');
   const hex = (from: number, to: number): string => bytes.toString('hex', at + from, at + to);
-  const swapped = (from: number, to: number): string =>
-    Buffer.from(bytes.subarray(at + from, at + to))
-      .reverse()
-      .toString('hex');
-  return [swapped(0, 4), swapped(4, 6), swapped(6, 8), hex(8, 10), hex(10, 16)].join('-');
+  return [number(0, 4), number(4, 2), number(6, 2), hex(8, 10), hex(10, 16)].join('-');
 }

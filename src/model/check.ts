@@ -51,7 +51,7 @@ export interface RootfsSubject {
   /** Size in bytes of each artifact, by format. */
   artifacts: Record<string, number>;
   /** Sentences on data that lies where no file is: in free blocks, between partitions. Absent where there is no disk. */
-  freeSpaceLeaks?(signal: AbortSignal): Promise<string[]>;
+  freeSpaceLeaks?: (signal: AbortSignal) => Promise<string[]>;
 }
 
 export interface CheckContext {

@@ -1,0 +1,163 @@
+import { createHash } from 'node:crypto';
+import type { Rootfs } from '../../model/check.ts';
+import { allFiles } from './all-files.ts';
+
+/** Installed packages as dpkg's database knows them. */
+
+const database = '/var/lib/dpkg';
+/** Files that are read and hashed at the same time. */
+const parallel = 8;
+
+export interface InstalledPackage {
+  name: string;
+  version: string;
+  architecture: string;
+  /** The field Status: `install ok installed`. */
+  status: string;
+  /** Other fields by name, with their lines. */
+  fields: Map<string, string>;
+  /** MD5 digests of its configuration files, by path. */
+  conffiles: Map<string, string>;
+}
+
+const packagesBy = new WeakMap<Rootfs, Promise<InstalledPackage[]>>();
+
+export function installedPackages(rootfs: Rootfs): Promise<InstalledPackage[]> {
+  const known = packagesBy.get(rootfs) ?? readStatus(rootfs);
+  packagesBy.set(rootfs, known);
+  return known;
+}
+
+async function readStatus(rootfs: Rootfs): Promise<InstalledPackage[]> {
+  const text = (await rootfs.readText(`${database}/status`)) ?? '';
+  return text
+    .split(/\n\n+/)
+    .filter((stanza) => stanza.trim() !== '')
+    .map((stanza) => {
+      const fields = new Map<string, string>();
+      for (const field of stanza.split(/\n(?! )/)) {
+        const colon = field.indexOf(':');
+        fields.set(field.slice(0, colon), field.slice(colon + 1).trim());
+      }
+      const conffiles = (fields.get('Conffiles') ?? '').split('\n').map((line) => line.trim().split(' '));
+      return {
+        name: fields.get('Package') ?? '',
+        version: fields.get('Version') ?? '',
+        architecture: fields.get('Architecture') ?? '',
+        status: fields.get('Status') ?? '',
+        fields,
+        // A third word says that the file is of an older version.
+        conffiles: new Map(
+          conffiles.flatMap(([path, md5, obsolete]) => (path && md5 && !obsolete ? [[path, md5] as const] : [])),
+        ),
+      };
+    });
+}
+
+/** The name that dpkg's files of a package begin with: some carry the architecture. */
+export async function databaseName(rootfs: Rootfs, { name, architecture }: InstalledPackage): Promise<string | undefined> {
+  for (const stem of [name, `${name}:${architecture}`]) if (await rootfs.stat(`${database}/info/${stem}.list`)) return stem;
+  return undefined;
+}
+
+export interface PackageFiles {
+  /** Every path that a package brought, as the file is called in the image. */
+  owned: Set<string>;
+  /** MD5 digests of files that packages brought, other than configuration. */
+  digests: Map<string, { md5: string; name: string }>;
+  conffiles: Map<string, { md5: string; name: string }>;
+}
+
+const filesBy = new WeakMap<Rootfs, Promise<PackageFiles>>();
+
+export function packageFiles(rootfs: Rootfs): Promise<PackageFiles> {
+  const known = filesBy.get(rootfs) ?? readPackageFiles(rootfs);
+  filesBy.set(rootfs, known);
+  return known;
+}
+
+async function readPackageFiles(rootfs: Rootfs): Promise<PackageFiles> {
+  const files: PackageFiles = { owned: new Set(), digests: new Map(), conffiles: new Map() };
+  const links = new Set(
+    (await allFiles(rootfs)).filter(({ type, path }) => type === 'symlink' && /^\/[^/]+$/.test(path)).map(({ path }) => path),
+  );
+  const diverted = await readDiversions(rootfs);
+  const placeOf = (path: string, name: string): string => {
+    const diversion = diverted.get(path);
+    const place = diversion && diversion.by !== name ? diversion.to : path;
+    // Packages of before the merge say /bin/sh for /usr/bin/sh.
+    return links.has(`/${place.split('/')[1]}`) ? `/usr${place}` : place;
+  };
+  for (const item of await installedPackages(rootfs)) {
+    const { name } = item;
+    const stem = await databaseName(rootfs, item);
+    if (stem === undefined) continue;
+    for (const path of ((await rootfs.readText(`${database}/info/${stem}.list`)) ?? '').split('\n'))
+      if (path !== '') files.owned.add(placeOf(path, name));
+    for (const line of ((await rootfs.readText(`${database}/info/${stem}.md5sums`)) ?? '').split('\n')) {
+      const [, md5, path] = /^([0-9a-f]{32}) [ *](.+)$/.exec(line) ?? [];
+      if (md5 && path) files.digests.set(placeOf(`/${path}`, name), { md5, name });
+    }
+    for (const [path, md5] of item.conffiles) {
+      files.conffiles.set(placeOf(path, name), { md5, name });
+      files.digests.delete(placeOf(path, name));
+    }
+  }
+  return files;
+}
+
+/** dpkg-divert's list: three lines each, from, to, and by whom (`:` for the administrator). */
+async function readDiversions(rootfs: Rootfs): Promise<Map<string, { to: string; by: string }>> {
+  const lines = ((await rootfs.readText(`${database}/diversions`)) ?? '').split('\n');
+  const found = new Map<string, { to: string; by: string }>();
+  for (let at = 0; at + 2 < lines.length; at += 3)
+    found.set(lines[at] as string, { to: lines[at + 1] as string, by: lines[at + 2] as string });
+  return found;
+}
+
+export interface ChangedFiles {
+  /** Files of packages with other content than the package's, and those that are missing. */
+  changed: { path: string; name: string }[];
+  missing: { path: string; name: string }[];
+  /** Configuration files that were edited. */
+  edited: string[];
+}
+
+const changesBy = new WeakMap<Rootfs, Promise<ChangedFiles>>();
+
+/** Compares every file of every package with its digest; the work is done once. */
+export function changedFiles(rootfs: Rootfs): Promise<ChangedFiles> {
+  const known = changesBy.get(rootfs) ?? compareFiles(rootfs);
+  changesBy.set(rootfs, known);
+  return known;
+}
+
+async function compareFiles(rootfs: Rootfs): Promise<ChangedFiles> {
+  const { digests, conffiles } = await packageFiles(rootfs);
+  const files = await allFiles(rootfs);
+  const byPath = new Map(files.map((file) => [file.path, file]));
+  const result: ChangedFiles = { changed: [], missing: [], edited: [] };
+  const queue: { path: string; inode: number; check: (md5: string) => void }[] = [];
+  for (const [path, { md5, name }] of digests) {
+    // A package may name a file through a folder that is a link now.
+    const file = byPath.get(path) ?? (await rootfs.stat(path));
+    if (!file) result.missing.push({ path, name });
+    else if (file.type !== 'file') result.changed.push({ path, name });
+    else queue.push({ path, inode: file.inode, check: (found) => found !== md5 && result.changed.push({ path, name }) });
+  }
+  for (const [path, { md5 }] of conffiles) {
+    const file = byPath.get(path);
+    if (file?.type === 'file')
+      queue.push({ path, inode: file.inode, check: (found) => found !== md5 && result.edited.push(path) });
+  }
+  // In the order in which they lie on the disk, the last first because the queue is emptied from its end.
+  queue.sort((a, b) => b.inode - a.inode);
+  const worker = async (): Promise<void> => {
+    for (let next = queue.pop(); next; next = queue.pop()) {
+      const bytes = (await rootfs.readFile(next.path)) ?? Buffer.alloc(0);
+      next.check(createHash('md5').update(bytes).digest('hex'));
+    }
+  };
+  await Promise.all(Array.from({ length: parallel }, worker));
+  return result;
+}

@@ -322,7 +322,7 @@ describe.each([
     const open = stores();
     const publications = process.env['GABARIT_SLOW'] ? 20 : 4;
     let reads = 0;
-    let done = false;
+    const done = new AbortController();
     const publisher = async (number: number): Promise<void> => {
       const store = open();
       for (let count = 0; count < publications; count += 1) {
@@ -338,7 +338,7 @@ describe.each([
     };
     const reading = reader();
     await Promise.all(Array.from({ length: 16 }, (__, number) => publisher(number)));
-    done = true;
+    done.abort();
     await reading;
     expect(reads).toBeGreaterThan(1);
     expect(await expectWhole(open())).toBe(16 * publications);

@@ -1,32 +1,37 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openCatalog } from './catalog/open-catalog.ts';
 import { openStore } from './catalog/open-store.ts';
 import { publish } from './catalog/publish.ts';
+import { clonesChecks, guestChecks, rootfsChecks, unseededChecks } from './checks/index.ts';
 import { type Config, type ConfigFlags, readConfig } from './config.ts';
-import { rootfsChecks } from './checks/index.ts';
 import { openImage } from './disk/open-image.ts';
 import * as distroRegistry from './distros/index.ts';
-import { bootstrapEngine, removeTrees } from './engines/index.ts';
+import { bootstrapEngine, findMirrors, removeTrees } from './engines/index.ts';
 import * as formatRegistry from './formats/index.ts';
-import type { Catalog, PublishedImage } from './model/catalog.ts';
-import type { HostReport } from './model/host.ts';
 import type { BuildRequest, BuildResult, TemplateSummary } from './model/build.ts';
+import type { Catalog, PublishedImage } from './model/catalog.ts';
 import type { Verdict } from './model/check.ts';
+import type { HostReport } from './model/host.ts';
 import type { Plan } from './model/plan.ts';
 import type { Arch } from './model/platform.ts';
+import type { StepContext } from './model/step.ts';
 import { buildAll } from './pipeline/build-all.ts';
 import { type CacheEntry, listCache, pruneCache } from './pipeline/cache.ts';
 import { inspectHost } from './pipeline/doctor.ts';
 import { listTemplates } from './pipeline/list-templates.ts';
-import { loadTemplate, type LoadOptions } from './pipeline/load.ts';
+import { type LoadOptions, loadTemplate } from './pipeline/load.ts';
 import { makePlan } from './pipeline/make-plan.ts';
 import { newTemplate } from './pipeline/new-template.ts';
+import { versionsIn } from './pipeline/output-folder.ts';
+import { openRun } from './pipeline/runs.ts';
 import type { Services } from './pipeline/services.ts';
+import { verifyImage } from './pipeline/verify-image.ts';
 import * as storeRegistry from './stores/index.ts';
 import { EventBus } from './util/events.ts';
-import { proveKvm } from './vms/index.ts';
+import { Scope } from './util/scope.ts';
+import { proveKvm, qemu } from './vms/index.ts';
 
 /** The composition root: the one file that names every plugin, and hands them to what needs them. */
 
@@ -34,17 +39,20 @@ const root = join(import.meta.dirname, '..');
 
 export interface App {
   config: Config;
+  /** Everything that happens is announced here. */
   bus: EventBus;
+  /** Of Gabarit. */
   version: string;
   templates(): Promise<TemplateSummary[]>;
   newTemplate(name: string, from: string, folder: string): Promise<string>;
   plan(name: string, options: { arch?: Arch; offline: boolean }, signal: AbortSignal): Promise<Plan>;
   build(request: BuildRequest, signal: AbortSignal): Promise<BuildResult[]>;
+  /** Proves the image in an output folder; a failed check is a verdict, not an error. */
+  verify(folder: string, options: { boot: boolean }, signal: AbortSignal): Promise<Verdict[]>;
+  publish(folder: string, storeUrl: string, options: { channel?: string }, signal: AbortSignal): Promise<PublishedImage>;
+  catalog(storeUrl: string): Promise<Catalog>;
   cacheList(): Promise<CacheEntry[]>;
   cachePrune(options: { maxBytes?: number; all: boolean }, signal: AbortSignal): Promise<{ removed: CacheEntry[] }>;
-  verify(dir: string, options: { boot: boolean }, signal: AbortSignal): Promise<Verdict[]>;
-  publish(dir: string, storeUrl: string, options: { channel?: string }, signal: AbortSignal): Promise<PublishedImage>;
-  catalog(storeUrl: string): Promise<Catalog>;
   doctor(signal: AbortSignal): Promise<HostReport>;
 }
 
@@ -53,12 +61,15 @@ export async function createApp(flags: ConfigFlags, environment: NodeJS.ProcessE
   const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
   const bus = new EventBus();
   const distros = Object.values(distroRegistry);
+  const stores = Object.values(storeRegistry);
   const services: Services = {
     version,
     distros,
     engines: [bootstrapEngine({ distros, mirrors: config.mirrors, guestMirrors: config.guestMirrors })],
     formats: Object.values(formatRegistry),
     checks: rootfsChecks,
+    bootChecks: [...guestChecks, ...clonesChecks, ...unseededChecks],
+    machineHost: qemu,
     openSubject: openImage,
     removeTrees,
     provisionDir: join(root, 'templates/provision'),
@@ -68,42 +79,54 @@ export async function createApp(flags: ConfigFlags, environment: NodeJS.ProcessE
     load: { folders: config.templateDirs, distros },
   };
   const load: LoadOptions = { ...services.load, engines: services.engines };
-  const stores = Object.values(storeRegistry);
+
+  /** Calls `work` with a work folder of its own, which is gone afterwards. */
+  async function inRun<T>(name: string, signal: AbortSignal, work: (ctx: StepContext) => Promise<T>): Promise<T> {
+    await using scope = new Scope();
+    const { workdir } = await openRun(config.cacheDir, name, scope);
+    const emit = bus.emitter(name);
+    const ctx: StepContext = { workdir, cacheDir: config.cacheDir, offline: false, force: false, signal, scope, emit };
+    scope.defer(() => removeTrees([workdir], { ...ctx, signal: new AbortController().signal }));
+    return await work(ctx);
+  }
+
   return {
     config,
     bus,
     version,
-    templates: () => listTemplates(load),
+    templates: async () => withNewest(await listTemplates(load), config.outputDir),
     newTemplate: (name, from, folder) => newTemplate({ name, from, folder, folders: config.templateDirs }),
-    async plan(name, options, signal) {
+    async plan(name, { arch, offline }, signal) {
       const loaded = await loadTemplate(name, { ...load, signal });
-      return makePlan(loaded, options.arch, services, { cacheDir: config.cacheDir, offline: options.offline, signal, emit: bus.emitter(name) });
+      return makePlan(loaded, arch, services, { cacheDir: config.cacheDir, offline, signal, emit: bus.emitter(name) });
     },
     build: (request, signal) => buildAll(request, services, signal),
+    verify: (folder, options, signal) => inRun('verify', signal, (ctx) => verifyImage(folder, options, services, ctx)),
+    publish: (folder, storeUrl, { channel }, signal) =>
+      publish(folder, openStore(stores, storeUrl), { channel, signal, emit: bus.emitter() }),
+    catalog: async (storeUrl) => openCatalog(openStore(stores, storeUrl)),
     cacheList: () => listCache(config.cacheDir),
     cachePrune: (options, signal) => pruneCache(options, services, signal),
-    verify: () => Promise.resolve([]),
-    publish: (dir, storeUrl, { channel }, signal) => publish(dir, openStore(stores, storeUrl), { channel, emit: bus.emitter(), signal }),
-    catalog: async (storeUrl) => openCatalog(openStore(stores, storeUrl)),
-    doctor: (signal) => examineHost(config, signal),
+    doctor: (signal) => inRun('doctor', signal, (ctx) => examineHost(config, ctx)),
   };
 }
 
-async function examineHost(config: Config, signal: AbortSignal): Promise<HostReport> {
-  const workdir = await mkdtemp(join(tmpdir(), 'gabarit-doctor-'));
-  const { cacheDir, outputDir } = config;
-  try {
-    return await inspectHost({
-      cacheDir,
-      outputDir,
-      tempDir: tmpdir(),
-      mirrors: Object.entries(config.mirrors)
-        .filter(([name]) => name === 'debian')
-        .map(([name, uri]) => ({ name, url: `${uri.replace(/\/+$/, '')}/dists/stable/InRelease` })),
-      proveKvm: () => proveKvm({ cacheDir, workdir, signal }),
-      signal,
-    });
-  } finally {
-    await rm(workdir, { recursive: true, force: true });
-  }
+async function withNewest(summaries: TemplateSummary[], outputDir: string): Promise<TemplateSummary[]> {
+  return Promise.all(
+    summaries.map(async (summary) => {
+      const newest = (await versionsIn(join(outputDir, summary.name))).at(-1);
+      return newest === undefined ? summary : { ...summary, newest };
+    }),
+  );
+}
+
+async function examineHost({ cacheDir, outputDir, mirrors }: Config, ctx: StepContext): Promise<HostReport> {
+  // One release file of each mirror is enough to see that it answers.
+  const suites: Record<string, string> = { debian: 'bookworm', 'debian-security': 'bookworm-security' };
+  const probes = Object.entries(await findMirrors(mirrors)).flatMap(([name, url]) => {
+    const suite = suites[name];
+    return suite === undefined ? [] : [{ name, url: `${url}/dists/${suite}/InRelease` }];
+  });
+  const proof = (): ReturnType<typeof proveKvm> => proveKvm(ctx);
+  return await inspectHost({ cacheDir, outputDir, tempDir: tmpdir(), mirrors: probes, proveKvm: proof, signal: ctx.signal });
 }

@@ -8,7 +8,10 @@ import { AppError, errnoOf } from './util/errors.ts';
 
 /** What a person sets once for all commands: the file `gabarit.yaml`, then the environment, then flags; the later wins. */
 
-const mirrors = z.record(z.string().regex(/^[a-z0-9-]+$/), z.string().regex(/^(https?|file):\/\//, 'must be an http, https or file URL'));
+const mirrors = z.record(
+  z.string().regex(/^[a-z0-9-]+$/),
+  z.string().regex(/^(https?|file):\/\//, 'must be an http, https or file URL'),
+);
 
 const fileSchema = z.strictObject({
   cacheDir: z.string().optional().describe('The build cache; GABARIT_CACHE'),
@@ -57,12 +60,20 @@ async function readConfigFile(named: string | undefined): Promise<z.output<typeo
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    if (named !== undefined || errnoOf(error) !== 'ENOENT') throw new AppError('CONFIG_INVALID', `${path} cannot be read`, { cause: error });
+    if (named !== undefined || errnoOf(error) !== 'ENOENT')
+      throw new AppError('CONFIG_INVALID', `${path} cannot be read`, { cause: error });
   }
   const document = parseDocument(text);
-  const faults = document.errors.map((error) => ({ message: error.message.split('\n')[0] ?? '', file: path, line: error.linePos?.[0].line ?? 1, column: error.linePos?.[0].col ?? 1 }));
+  const faults = document.errors.map((error) => ({
+    message: error.message.split('\n')[0] ?? '',
+    file: path,
+    line: error.linePos?.[0].line ?? 1,
+    column: error.linePos?.[0].col ?? 1,
+  }));
   const parsed = fileSchema.safeParse((faults.length === 0 ? document.toJS({ maxAliasCount: 0 }) : undefined) ?? {});
   if (parsed.success && faults.length === 0) return parsed.data;
-  const issues = parsed.success ? [] : parsed.error.issues.map((issue) => ({ message: `${issue.path.join('.')}: ${issue.message}`, file: path }));
+  const issues = parsed.success
+    ? []
+    : parsed.error.issues.map((issue) => ({ message: `${issue.path.join('.')}: ${issue.message}`, file: path }));
   throw new AppError('CONFIG_INVALID', `${path} is not right`, { faults: [...faults, ...issues] });
 }

@@ -333,7 +333,7 @@ describe.each([
     const reader = async (): Promise<void> => {
       for (; !done.signal.aborted; reads += 1) {
         if (await open().head('templates/d/index.json')) await expectWhole(open());
-        await new Promise((resolve) => setTimeout(resolve, 20));
+        await new Promise((resolve) => setTimeout(resolve, 200));
       }
     };
     const reading = reader();

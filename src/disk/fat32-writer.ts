@@ -61,7 +61,7 @@ export function fat32Image(files: FatFile[], options: FatOptions): Buffer {
     if (parent >= 0) entries.push(entry('.', 0x10, self, 0, stamp), entry('..', 0x10, parent, 0, stamp));
     else entries.push(entry(options.label, 0x08, 0, 0, stamp));
     for (const [name, child] of node.children) {
-      if (child instanceof Buffer) entries.push(entry(name, 0x20, store(child), child.length, stamp));
+      if (Buffer.isBuffer(child)) entries.push(entry(name, 0x20, store(child), child.length, stamp));
       else {
         const at = next;
         store(Buffer.alloc(Math.max(1, Math.ceil(((child.children.size + 2) * 32) / sector)) * sector));
@@ -103,7 +103,7 @@ function tree(files: FatFile[]): Node {
     let node = root;
     for (const part of parts) {
       let child = node.children.get(part);
-      if (child === undefined || child instanceof Buffer) {
+      if (child === undefined || Buffer.isBuffer(child)) {
         child = { children: new Map() };
         node.children.set(part, child);
       }

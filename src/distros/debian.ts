@@ -21,6 +21,7 @@ const common = [
   'initramfs-tools',
   'iproute2',
   'kmod',
+  'libpam-systemd',
   'netbase',
   'openssh-server',
   'procps',
@@ -74,6 +75,8 @@ function bootstrap(release: Release, request: BootstrapRequest): BootstrapFacts 
       kernel,
       ...common,
       ...(minimal ? [] : standard),
+      // Debian 11's cloud-init can configure networks only through netplan.
+      ...(minimal && release.id === '11' ? ['netplan.io'] : []),
       // Until Debian 12 the resolver was part of the package systemd, and /bin became a link to /usr/bin by the installer's hand.
       ...(release.id === '11' ? [] : ['systemd-resolved', 'usr-is-merged']),
       ...request.platforms.flatMap((platform) => guestAgents[platform]),

@@ -49,7 +49,10 @@ export const planSchema = z.strictObject({
   /** The apt sources that the image is left with: deb822 text. */
   guestSources: z.string(),
   /** The file with the keys of each repository of the lock: an absolute path, and its digest. */
-  keys: z.record(z.string(), z.strictObject({ source: z.string(), digest, /** Its name in /etc/apt/keyrings. */ file: z.string() })),
+  keys: z.record(
+    z.string(),
+    z.strictObject({ source: z.string(), digest, /** Its name in /etc/apt/keyrings. */ file: z.string() }),
+  ),
   provisioning: z.array(planProvisionSchema),
   /** Changes whenever a change of Gabarit itself changes the images that it makes. */
   engineRevision: z.string(),

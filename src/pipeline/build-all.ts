@@ -10,14 +10,18 @@ import { trimCache } from './cache.ts';
 import { checkReproducible } from './check-reproducible.ts';
 import { loadTemplate } from './load.ts';
 import { makePlan, readPlan } from './make-plan.ts';
-import { runBuild } from './run-build.ts';
+import { checksFailed, runBuild } from './run-build.ts';
 import { openRun, sweepRuns } from './runs.ts';
 import type { Services } from './services.ts';
+import { verifyImage } from './verify-image.ts';
 
 /** Builds several templates, some at the same time. One that fails does not stop the others. Results are in the order of the request. */
 export async function buildAll(request: BuildRequest, services: Services, signal: AbortSignal): Promise<BuildResult[]> {
   const names = request.planFile === undefined ? [...new Set(request.templates)] : [request.planFile];
-  if (names.length === 0) throw new AppError('USAGE', 'There is nothing to build', { hint: 'Name a template: gabarit build debian-12. "gabarit templates" lists them.' });
+  if (names.length === 0)
+    throw new AppError('USAGE', 'There is nothing to build', {
+      hint: 'Name a template: gabarit build debian-12. "gabarit templates" lists them.',
+    });
   // Whoever prunes the cache waits until no build uses it.
   await using use = await lockFile(join(services.cacheDir, 'use.lock'), { shared: true, signal });
   await sweep(services, signal);
@@ -29,7 +33,9 @@ export async function buildAll(request: BuildRequest, services: Services, signal
       results[index] = await buildOne(name, request, services, signal);
     }
   };
-  await Promise.all(Array.from({ length: Math.min(Math.max(1, request.jobs), names.length, availableParallelism() * 4) }, worker));
+  await Promise.all(
+    Array.from({ length: Math.min(Math.max(1, request.jobs), names.length, availableParallelism() * 4) }, worker),
+  );
   await use?.release();
   await trimCache(services, signal);
   return results;
@@ -43,34 +49,82 @@ async function buildOne(name: string, request: BuildRequest, services: Services,
   let result: BuildResult;
   try {
     const { workdir } = await openRun(services.cacheDir, label, scope);
-    const ctx: StepContext = { workdir, cacheDir: services.cacheDir, offline: request.offline, force: request.force, signal, scope, emit };
+    const ctx: StepContext = {
+      workdir,
+      cacheDir: services.cacheDir,
+      offline: request.offline,
+      force: request.force,
+      signal,
+      scope,
+      emit,
+    };
     // The work folder may hold files of other users of the engine's namespace.
     scope.defer(() => services.removeTrees([workdir], { ...ctx, signal: new AbortController().signal }));
     const plan = await planStep(name, request, services, ctx);
-    const done = request.checkReproducible ? await checkReproducible(plan, services, ctx) : await runBuild(plan, { outputDir: request.outputDir, ...(request.formats ? { formats: request.formats } : {}) }, services, ctx);
+    const done = request.checkReproducible
+      ? await checkReproducible(plan, services, ctx)
+      : await runBuild(
+          plan,
+          { outputDir: request.outputDir, ...(request.formats ? { formats: request.formats } : {}) },
+          services,
+          ctx,
+        );
+    if (request.verify && done.output !== undefined) await verifyBuilt(done.output, services, ctx);
     result = { ...done, durationMs: performance.now() - started };
   } catch (error) {
     const failure = toAppError(error, 'BUILD_FAILED', `${label} could not be built`);
     // What is not an AppError is a bug: the caller must see it as it was.
     if (!(error instanceof AppError) && failure.code === 'BUILD_FAILED') throw error;
-    result = { template: label, outcome: signal.aborted ? 'cancelled' : 'failed', error: failure, durationMs: performance.now() - started, seconds: [], artifacts: [] };
+    result = {
+      template: label,
+      outcome: signal.aborted ? 'cancelled' : 'failed',
+      error: failure,
+      durationMs: performance.now() - started,
+      seconds: [],
+      artifacts: [],
+    };
   } finally {
     await scope.close();
   }
-  emit({ type: 'run.finished', outcome: result.outcome, durationMs: result.durationMs, ...(result.output ? { output: result.output } : {}), ...(result.error ? { error: result.error.message } : {}) });
+  emit({
+    type: 'run.finished',
+    outcome: result.outcome,
+    durationMs: result.durationMs,
+    ...(result.output ? { output: result.output } : {}),
+    ...(result.error ? { error: result.error.message } : {}),
+  });
   return result;
+}
+
+async function verifyBuilt(output: string, services: Services, ctx: StepContext): Promise<void> {
+  const failed = (await verifyImage(output, { boot: true }, services, ctx)).filter(({ status }) => status === 'fail');
+  if (failed.length > 0) throw checksFailed(output, failed, output);
 }
 
 async function planStep(name: string, request: BuildRequest, services: Services, ctx: StepContext): Promise<Plan> {
   const started = performance.now();
   ctx.emit({ type: 'step.started', step: 'plan', title: 'Planning' });
   try {
-    const plan = request.planFile === undefined ? await planOf(name, services, ctx) : await readPlan(request.planFile, services.provisionDir);
+    const plan =
+      request.planFile === undefined
+        ? await planOf(name, services, ctx)
+        : await readPlan(request.planFile, services.provisionDir);
     const count = plan.lock.packages.length;
-    ctx.emit({ type: 'step.finished', step: 'plan', durationMs: performance.now() - started, reused: false, note: `${count} packages` });
+    ctx.emit({
+      type: 'step.finished',
+      step: 'plan',
+      durationMs: performance.now() - started,
+      reused: false,
+      note: `${count} packages`,
+    });
     return plan;
   } catch (error) {
-    ctx.emit({ type: 'step.failed', step: 'plan', durationMs: performance.now() - started, message: error instanceof Error ? error.message : String(error) });
+    ctx.emit({
+      type: 'step.failed',
+      step: 'plan',
+      durationMs: performance.now() - started,
+      message: error instanceof Error ? error.message : String(error),
+    });
     throw error;
   }
 }
@@ -78,7 +132,11 @@ async function planStep(name: string, request: BuildRequest, services: Services,
 async function planOf(name: string, services: Services, ctx: StepContext): Promise<Plan> {
   const loaded = await loadTemplate(name, { ...services.load, engines: services.engines, signal: ctx.signal });
   for (const { message, file, line, column } of loaded.warnings) {
-    ctx.emit({ type: 'log', level: 'warn', message: `${[file, line, column].filter((part) => part !== undefined).join(':')}: ${message}` });
+    ctx.emit({
+      type: 'log',
+      level: 'warn',
+      message: `${[file, line, column].filter((part) => part !== undefined).join(':')}: ${message}`,
+    });
   }
   return makePlan(loaded, undefined, services, ctx);
 }
@@ -86,7 +144,20 @@ async function planOf(name: string, services: Services, ctx: StepContext): Promi
 /** Removes what builds left that were killed. */
 async function sweep(services: Services, signal: AbortSignal): Promise<void> {
   const emit = services.bus.emitter();
-  const ctx: StepContext = { workdir: services.cacheDir, cacheDir: services.cacheDir, offline: true, force: false, signal, scope: new Scope(), emit };
+  const ctx: StepContext = {
+    workdir: services.cacheDir,
+    cacheDir: services.cacheDir,
+    offline: true,
+    force: false,
+    signal,
+    scope: new Scope(),
+    emit,
+  };
   const swept = await sweepRuns(ctx, services.removeTrees);
-  if (swept.length > 0) emit({ type: 'log', level: 'info', message: `Removed what ${swept.length === 1 ? 'an interrupted build' : `${swept.length} interrupted builds`} left behind` });
+  if (swept.length > 0)
+    emit({
+      type: 'log',
+      level: 'info',
+      message: `Removed what ${swept.length === 1 ? 'an interrupted build' : `${swept.length} interrupted builds`} left behind`,
+    });
 }

@@ -30,7 +30,9 @@ const kinds: { folder: string; kind: CacheEntry['kind'] }[] = [
 export async function listCache(cacheDir: string): Promise<CacheEntry[]> {
   const entries: CacheEntry[] = [];
   for (const { folder, kind } of kinds) {
-    const names = (await readdir(join(cacheDir, folder)).catch(() => [] as string[])).filter((name) => !/\.(lock|part)$/.test(name));
+    const names = (await readdir(join(cacheDir, folder)).catch(() => [] as string[])).filter(
+      (name) => !/\.(lock|part)$/.test(name),
+    );
     const sizes = await diskUsage(join(cacheDir, folder), names);
     for (const name of names) {
       const { mtimeMs } = await stat(join(cacheDir, folder, name));
@@ -44,11 +46,20 @@ async function diskUsage(folder: string, names: string[]): Promise<Map<string, n
   if (names.length === 0) return new Map();
   // Folders that only root of our namespace may read are left out of the sum: they are small.
   const { stdout } = await exec(['du', '--summarize', '--block-size=1', '--', ...names], { cwd: folder, okExitCodes: [0, 1] });
-  return new Map(stdout.trim().split('\n').map((line) => [line.split('\t')[1] ?? '', Number(line.split('\t')[0])] as const));
+  return new Map(
+    stdout
+      .trim()
+      .split('\n')
+      .map((line) => [line.split('\t')[1] ?? '', Number(line.split('\t')[0])] as const),
+  );
 }
 
 /** Removes the least recently used parts until no more than `maxBytes` are left (by default the configured limit), or all. Waits for running builds. */
-export async function pruneCache(options: { maxBytes?: number; all: boolean }, services: Services, signal: AbortSignal): Promise<{ removed: CacheEntry[] }> {
+export async function pruneCache(
+  options: { maxBytes?: number; all: boolean },
+  services: Services,
+  signal: AbortSignal,
+): Promise<{ removed: CacheEntry[] }> {
   await using lock = await lockFile(join(services.cacheDir, 'use.lock'), { tryOnly: true, signal });
   if (lock === undefined) throw new AppError('CONFLICT', 'A build is using the cache', { hint: 'Try again when it has ended.' });
   return { removed: await removeOldest(options.all ? 0 : (options.maxBytes ?? services.cacheLimit), services, signal) };
@@ -60,12 +71,20 @@ export async function trimCache(services: Services, signal: AbortSignal): Promis
   await using lock = await lockFile(join(services.cacheDir, 'use.lock'), { tryOnly: true });
   if (lock === undefined) return;
   const marker = join(services.cacheDir, 'trimmed');
-  const last = await stat(marker).then(({ mtimeMs }) => mtimeMs, () => 0);
+  const last = await stat(marker).then(
+    ({ mtimeMs }) => mtimeMs,
+    () => 0,
+  );
   // Adding everything up takes a second on a full cache; once an hour is enough.
   if (Date.now() - last < 3_600_000) return;
   await exec(['touch', marker]);
   const removed = await removeOldest(services.cacheLimit, services, signal);
-  if (removed.length > 0) services.bus.emitter()({ type: 'log', level: 'info', message: `Removed ${removed.length} old parts of the build cache, to keep it within its limit` });
+  if (removed.length > 0)
+    services.bus.emitter()({
+      type: 'log',
+      level: 'info',
+      message: `Removed ${removed.length} old parts of the build cache, to keep it within its limit`,
+    });
 }
 
 async function removeOldest(limit: number, services: Services, signal: AbortSignal): Promise<CacheEntry[]> {
@@ -79,7 +98,15 @@ async function removeOldest(limit: number, services: Services, signal: AbortSign
   }
   const paths = removed.map(({ name }) => join(services.cacheDir, name));
   const layers = paths.filter((path) => path.startsWith(join(services.cacheDir, 'layers')));
-  const ctx: StepContext = { workdir: services.cacheDir, cacheDir: services.cacheDir, offline: true, force: false, signal, scope: new Scope(), emit: services.bus.emitter() };
+  const ctx: StepContext = {
+    workdir: services.cacheDir,
+    cacheDir: services.cacheDir,
+    offline: true,
+    force: false,
+    signal,
+    scope: new Scope(),
+    emit: services.bus.emitter(),
+  };
   await services.removeTrees(layers, ctx);
   for (const path of paths) await rm(path, { recursive: true, force: true });
   return removed;

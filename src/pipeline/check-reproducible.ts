@@ -16,7 +16,11 @@ const pieceSize = 1 << 20;
  * Builds a plan twice, without using anything that was built before (only the verified packages), and compares the raw disks byte
  * for byte. @throws AppError NOT_REPRODUCIBLE, naming the files that differ
  */
-export async function checkReproducible(plan: Plan, services: Services, ctx: StepContext): Promise<Omit<BuildResult, 'durationMs'>> {
+export async function checkReproducible(
+  plan: Plan,
+  services: Services,
+  ctx: StepContext,
+): Promise<Omit<BuildResult, 'durationMs'>> {
   const engine = services.engines.find(({ id }) => id === plan.template.engine.name);
   if (engine === undefined) throw new TypeError(`no engine ${plan.template.engine.name}`);
   ctx.emit({ type: 'run.started', plan: plan.id, version: 'reproducibility check' });
@@ -37,11 +41,20 @@ export async function checkReproducible(plan: Plan, services: Services, ctx: Ste
   const different = await differingPieces(first, second, ctx.signal);
   if (different.length === 0) return { template: plan.template.name, outcome: 'done', seconds, artifacts: [] };
   const faults = await explainDifference(first, second, services);
-  const places = faults.length > 0 ? faults : different.map((offset) => ({ message: `bytes from ${offset}: outside of any file (partition table, boot loader or file system metadata)` }));
-  throw new AppError('NOT_REPRODUCIBLE', `Two builds of ${plan.template.name} from the same plan differ in ${different.length} MiB`, {
-    faults: places.slice(0, 50),
-    hint: 'A script that uses the time, random numbers or the network makes each build different.',
-  });
+  const places =
+    faults.length > 0
+      ? faults
+      : different.map((offset) => ({
+          message: `bytes from ${offset}: outside of any file (partition table, boot loader or file system metadata)`,
+        }));
+  throw new AppError(
+    'NOT_REPRODUCIBLE',
+    `Two builds of ${plan.template.name} from the same plan differ in ${different.length} MiB`,
+    {
+      faults: places.slice(0, 50),
+      hint: 'A script that uses the time, random numbers or the network makes each build different.',
+    },
+  );
 }
 
 /** Offsets of the 1 MiB pieces that are not equal. */
@@ -69,7 +82,8 @@ async function explainDifference(first: string, second: string, services: Servic
     return paths.flatMap((path) => {
       const [left, right] = [one.get(path), two.get(path)];
       if (left === right) return [];
-      if (left === undefined || right === undefined) return [{ message: `${path}: only in the ${left === undefined ? 'second' : 'first'} build` }];
+      if (left === undefined || right === undefined)
+        return [{ message: `${path}: only in the ${left === undefined ? 'second' : 'first'} build` }];
       return [{ message: `${path}: ${differenceOf(left, right)}` }];
     });
   } finally {
@@ -85,7 +99,12 @@ async function inventory(rootfs: Rootfs): Promise<Map<string, string>> {
 
 async function describe(rootfs: Rootfs, stat: FileStat): Promise<string> {
   const { type, mode, uid, gid, mtime, inode } = stat;
-  const content = type === 'file' ? digestOf((await rootfs.readFile(stat.path)) ?? '') : type === 'symlink' ? await rootfs.readLink(stat.path) : '';
+  const content =
+    type === 'file'
+      ? digestOf((await rootfs.readFile(stat.path)) ?? '')
+      : type === 'symlink'
+        ? await rootfs.readLink(stat.path)
+        : '';
   return JSON.stringify({ type, mode, uid, gid, mtime, inode, content });
 }
 

@@ -29,7 +29,11 @@ function folderOf(ctx: StepContext, key: Digest): string {
  * Carries a step out, or finds its earlier output by the digest of (step, revision, input) when the files of that output are still
  * there unchanged. This is what makes a rebuild fast, and a build that was killed go on where it was.
  */
-export async function runStep<I, O>(step: Step<I, O>, input: I, ctx: StepContext): Promise<{ output: O; reused: boolean; durationMs: number }> {
+export async function runStep<I, O>(
+  step: Step<I, O>,
+  input: I,
+  ctx: StepContext,
+): Promise<{ output: O; reused: boolean; durationMs: number }> {
   const started = performance.now();
   const key = digestOfJson([step.id, step.revision, input]);
   const folder = folderOf(ctx, key);
@@ -41,7 +45,12 @@ export async function runStep<I, O>(step: Step<I, O>, input: I, ctx: StepContext
     ctx.emit({ type: 'step.finished', step: step.id, durationMs, reused: known !== undefined });
     return { output, reused: known !== undefined, durationMs };
   } catch (error) {
-    ctx.emit({ type: 'step.failed', step: step.id, durationMs: performance.now() - started, message: error instanceof Error ? error.message : String(error) });
+    ctx.emit({
+      type: 'step.failed',
+      step: step.id,
+      durationMs: performance.now() - started,
+      message: error instanceof Error ? error.message : String(error),
+    });
     throw error;
   }
 }

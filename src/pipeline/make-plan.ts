@@ -18,14 +18,21 @@ export interface PlanServices {
 }
 
 /** Pins everything that a template leaves open: packages by the mirrors, scripts and keys by their content. */
-export async function makePlan(loaded: LoadedTemplate, arch: Arch | undefined, services: PlanServices, ctx: Pick<StepContext, 'cacheDir' | 'offline' | 'signal' | 'emit'>): Promise<Plan> {
+export async function makePlan(
+  loaded: LoadedTemplate,
+  arch: Arch | undefined,
+  services: PlanServices,
+  ctx: Pick<StepContext, 'cacheDir' | 'offline' | 'signal' | 'emit'>,
+): Promise<Plan> {
   const { template } = loaded;
   const distro = services.distros.find(({ id }) => id === template.distro);
   const release = distro && findRelease(distro, template.release);
   const engine = services.engines.find(({ id }) => id === template.engine.name);
   const chosen = arch ?? template.arches[0];
-  if (distro === undefined || release === undefined || engine === undefined || chosen === undefined) throw new TypeError('the template was not checked');
-  if (!template.arches.includes(chosen)) throw new AppError('USAGE', `${template.name} is not made for ${chosen}, only for ${template.arches.join(', ')}`);
+  if (distro === undefined || release === undefined || engine === undefined || chosen === undefined)
+    throw new TypeError('the template was not checked');
+  if (!template.arches.includes(chosen))
+    throw new AppError('USAGE', `${template.name} is not made for ${chosen}, only for ${template.arches.join(', ')}`);
   const keys = await keysOf(loaded);
   const { lock, guestSources } = await engine.pin({ template, arch: chosen, distro, release, repositoryKeys: keys }, ctx);
   const body: Omit<Plan, 'id'> = {
@@ -72,25 +79,54 @@ async function provisioningOf(loaded: LoadedTemplate, provisionDir: string): Pro
     const entry = entries.find((candidate) => 'step' in candidate && candidate.step === name);
     if (entry && 'step' in entry && !entry.enabled) continue;
     const source = join(provisionDir, `${name}.sh`);
-    items.push({ kind: 'step', name, digest: await stepDigest(source), source, environment: stepParameters(entry), network: false });
+    items.push({
+      kind: 'step',
+      name,
+      digest: await stepDigest(source),
+      source,
+      environment: stepParameters(entry),
+      network: false,
+    });
   }
   return items;
 }
 
-async function ownItem(loaded: LoadedTemplate, entry: Exclude<Provision, { step: string }>, index: number): Promise<PlanProvision> {
+async function ownItem(
+  loaded: LoadedTemplate,
+  entry: Exclude<Provision, { step: string }>,
+  index: number,
+): Promise<PlanProvision> {
   if ('script' in entry) {
     const source = loaded.localFile(['provisioning', index, 'script']);
-    return { kind: 'script', name: entry.script, digest: await digestOfFile(source), source, environment: entry.environment, network: entry.network };
+    return {
+      kind: 'script',
+      name: entry.script,
+      digest: await digestOfFile(source),
+      source,
+      environment: entry.environment,
+      network: entry.network,
+    };
   }
   const source = loaded.localFile(['provisioning', index, 'file']);
-  return { kind: 'file', name: entry.file, digest: await digestOfFile(source), source, to: entry.to, mode: entry.mode, owner: entry.owner };
+  return {
+    kind: 'file',
+    name: entry.file,
+    digest: await digestOfFile(source),
+    source,
+    to: entry.to,
+    mode: entry.mode,
+    owner: entry.owner,
+  };
 }
 
 /** `with: { datasources: [NoCloud] }` becomes GABARIT_WITH_DATASOURCES=NoCloud. */
 function stepParameters(entry: Provision | undefined): Record<string, string> {
   const parameters = entry && 'step' in entry ? entry.with : {};
   return Object.fromEntries(
-    Object.entries(parameters).map(([name, value]) => [`GABARIT_WITH_${name.replaceAll('-', '_').toUpperCase()}`, Array.isArray(value) ? value.join(' ') : String(value)]),
+    Object.entries(parameters).map(([name, value]) => [
+      `GABARIT_WITH_${name.replaceAll('-', '_').toUpperCase()}`,
+      Array.isArray(value) ? value.join(' ') : String(value),
+    ]),
   );
 }
 
@@ -98,7 +134,10 @@ function stepParameters(entry: Provision | undefined): Record<string, string> {
 async function stepDigest(source: string): Promise<Digest> {
   const files = join(dirname(source), 'files');
   const names = (await readdir(files).catch(() => [] as string[])).toSorted();
-  return digestOfJson([digestOf(await readFile(source)), ...(await Promise.all(names.map(async (name) => [name, await digestOfFile(join(files, name))])))]);
+  return digestOfJson([
+    digestOf(await readFile(source)),
+    ...(await Promise.all(names.map(async (name) => [name, await digestOfFile(join(files, name))]))),
+  ]);
 }
 
 /**
@@ -110,19 +149,31 @@ export async function readPlan(path: string, provisionDir: string): Promise<Plan
   try {
     value = JSON.parse(await readFile(path, 'utf8'));
   } catch (error) {
-    throw new AppError('PLAN_INVALID', `${path} is not a plan`, { cause: error, hint: 'Make one with: gabarit plan NAME --json > plan.json' });
+    throw new AppError('PLAN_INVALID', `${path} is not a plan`, {
+      cause: error,
+      hint: 'Make one with: gabarit plan NAME --json > plan.json',
+    });
   }
   const parsed = planSchema.safeParse(value);
   if (!parsed.success) {
-    throw new AppError('PLAN_INVALID', `${path} is not a plan of this version of Gabarit`, { faults: parsed.error.issues.map((issue) => ({ message: `${issue.path.join('.')}: ${issue.message}`, file: path })) });
+    throw new AppError('PLAN_INVALID', `${path} is not a plan of this version of Gabarit`, {
+      faults: parsed.error.issues.map((issue) => ({ message: `${issue.path.join('.')}: ${issue.message}`, file: path })),
+    });
   }
   const plan = parsed.data;
-  if (planId(plan) !== plan.id) throw new AppError('DIGEST_MISMATCH', `${path} was changed after it was made: its id is not that of its content`);
+  if (planId(plan) !== plan.id)
+    throw new AppError('DIGEST_MISMATCH', `${path} was changed after it was made: its id is not that of its content`);
   const provisioning = await Promise.all(
     plan.provisioning.map(async (item) => {
-      const source = item.kind === 'step' ? join(provisionDir, `${item.name}.sh`) : await firstReadable([item.source, join(dirname(path), item.name), join(dirname(path), basename(item.source))]);
+      const source =
+        item.kind === 'step'
+          ? join(provisionDir, `${item.name}.sh`)
+          : await firstReadable([item.source, join(dirname(path), item.name), join(dirname(path), basename(item.source))]);
       const found = item.kind === 'step' ? await stepDigest(source) : await digestOfFile(source);
-      if (found !== item.digest) throw new AppError('DIGEST_MISMATCH', `${source} is not what the plan was made with (${item.name})`, { hint: 'Use the same Gabarit and the same files, or make a new plan.' });
+      if (found !== item.digest)
+        throw new AppError('DIGEST_MISMATCH', `${source} is not what the plan was made with (${item.name})`, {
+          hint: 'Use the same Gabarit and the same files, or make a new plan.',
+        });
       return { ...item, source };
     }),
   );
@@ -131,7 +182,15 @@ export async function readPlan(path: string, provisionDir: string): Promise<Plan
 
 async function firstReadable(paths: string[]): Promise<string> {
   for (const path of paths) {
-    if (await readFile(path).then(() => true, () => false)) return path;
+    if (
+      await readFile(path).then(
+        () => true,
+        () => false,
+      )
+    )
+      return path;
   }
-  throw new AppError('PLAN_INVALID', `The plan needs ${paths[0] ?? ''}, which is not there`, { hint: 'Put the file at that path, or beside the plan.' });
+  throw new AppError('PLAN_INVALID', `The plan needs ${paths[0] ?? ''}, which is not there`, {
+    hint: 'Put the file at that path, or beside the plan.',
+  });
 }

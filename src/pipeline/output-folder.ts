@@ -12,16 +12,23 @@ export async function readManifest(folder: string): Promise<Manifest> {
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    throw new AppError('NOT_FOUND', `${folder} holds no image: there is no manifest.json`, { cause: error, hint: 'Give the folder of a version, for example out/debian-12/20261123.1.' });
+    throw new AppError('NOT_FOUND', `${folder} holds no image: there is no manifest.json`, {
+      cause: error,
+      hint: 'Give the folder of a version, for example out/debian-12/20261123.1.',
+    });
   }
   const value: unknown = parse(text);
   const schema = value !== null && typeof value === 'object' && 'schema' in value ? String(value.schema) : '';
   if (/^gabarit\.manifest\/(?!1$)\d+$/.test(schema)) {
-    throw new AppError('IMAGE_INVALID', `${path} is of a newer kind (${schema}) than this Gabarit knows`, { hint: 'Use a newer Gabarit.' });
+    throw new AppError('IMAGE_INVALID', `${path} is of a newer kind (${schema}) than this Gabarit knows`, {
+      hint: 'Use a newer Gabarit.',
+    });
   }
   const parsed = manifestSchema.safeParse(value);
   if (parsed.success) return parsed.data;
-  throw new AppError('IMAGE_INVALID', `${path} is not a manifest`, { faults: parsed.error.issues.map((issue) => ({ file: path, message: `${issue.path.join('.')}: ${issue.message}` })) });
+  throw new AppError('IMAGE_INVALID', `${path} is not a manifest`, {
+    faults: parsed.error.issues.map((issue) => ({ file: path, message: `${issue.path.join('.')}: ${issue.message}` })),
+  });
 }
 
 function parse(text: string): unknown {
@@ -33,12 +40,21 @@ function parse(text: string): unknown {
 }
 
 /** The newest whole image of a plan, with at least these formats. */
-export async function findImageOf(templateDir: string, plan: string, formats: string[]): Promise<{ version: string; manifest: Manifest } | undefined> {
+export async function findImageOf(
+  templateDir: string,
+  plan: string,
+  formats: string[],
+): Promise<{ version: string; manifest: Manifest } | undefined> {
   for (const version of (await versionsIn(templateDir)).toReversed()) {
     const manifest = await readManifest(join(templateDir, version)).catch(() => undefined);
     if (manifest?.plan !== plan) continue;
-    const whole = await Promise.all(manifest.artifacts.map(async ({ name, size }) => (await stat(join(templateDir, version, name)).catch(() => undefined))?.size === size));
-    if (whole.every(Boolean) && formats.every((format) => manifest.artifacts.some((artifact) => artifact.format === format))) return { version, manifest };
+    const whole = await Promise.all(
+      manifest.artifacts.map(
+        async ({ name, size }) => (await stat(join(templateDir, version, name)).catch(() => undefined))?.size === size,
+      ),
+    );
+    if (whole.every(Boolean) && formats.every((format) => manifest.artifacts.some((artifact) => artifact.format === format)))
+      return { version, manifest };
   }
   return undefined;
 }
@@ -58,6 +74,8 @@ function compareVersions(a: string, b: string): number {
 /** `YYYYMMDD.N`: the day (UTC), and a count within it. */
 export async function nextVersion(templateDir: string, now: Date): Promise<string> {
   const day = now.toISOString().slice(0, 10).replaceAll('-', '');
-  const counts = (await versionsIn(templateDir)).filter((version) => version.startsWith(`${day}.`)).map((version) => Number(version.split('.')[1]));
+  const counts = (await versionsIn(templateDir))
+    .filter((version) => version.startsWith(`${day}.`))
+    .map((version) => Number(version.split('.')[1]));
   return `${day}.${Math.max(0, ...counts) + 1}`;
 }

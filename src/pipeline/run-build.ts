@@ -33,7 +33,12 @@ export interface BuildOptions {
 }
 
 /** Carries out one plan: disk, artifacts, checks, manifest. Nothing appears in the output folder before all of it is there. */
-export async function runBuild(plan: Plan, options: BuildOptions, services: BuildServices, ctx: StepContext): Promise<Omit<BuildResult, 'durationMs'>> {
+export async function runBuild(
+  plan: Plan,
+  options: BuildOptions,
+  services: BuildServices,
+  ctx: StepContext,
+): Promise<Omit<BuildResult, 'durationMs'>> {
   const { template } = plan;
   const formats = options.formats ?? template.formats;
   const templateDir = join(options.outputDir, template.name);
@@ -74,7 +79,14 @@ export async function runBuild(plan: Plan, options: BuildOptions, services: Buil
     await rename(part, output);
     await syncFolder(templateDir);
     if (failed.length > 0) throw checksFailed(template.name, failed, output);
-    return { template: template.name, outcome: 'done', version, output, seconds, artifacts: manifest.artifacts.map(({ name, size }) => ({ name, size })) };
+    return {
+      template: template.name,
+      outcome: 'done',
+      version,
+      output,
+      seconds,
+      artifacts: manifest.artifacts.map(({ name, size }) => ({ name, size })),
+    };
   } finally {
     await lock?.release();
   }
@@ -83,22 +95,38 @@ export async function runBuild(plan: Plan, options: BuildOptions, services: Buil
 /** The format with that id. @throws AppError USAGE */
 export function formatOf(formats: Format[], id: string): Format {
   const format = formats.find((candidate) => candidate.id === id);
-  if (format === undefined) throw new AppError('USAGE', `"${id}" is not a format`, { hint: `Formats are ${formats.map((candidate) => candidate.id).join(', ')}.` });
+  if (format === undefined)
+    throw new AppError('USAGE', `"${id}" is not a format`, {
+      hint: `Formats are ${formats.map((candidate) => candidate.id).join(', ')}.`,
+    });
   return format;
 }
 
 function unchanged(template: string, output: string, version: string, manifest: Manifest): Omit<BuildResult, 'durationMs'> {
-  return { template, outcome: 'unchanged', version, output, seconds: [], artifacts: manifest.artifacts.map(({ name, size }) => ({ name, size })) };
+  return {
+    template,
+    outcome: 'unchanged',
+    version,
+    output,
+    seconds: [],
+    artifacts: manifest.artifacts.map(({ name, size }) => ({ name, size })),
+  };
 }
 
-async function check(plan: Plan, artifacts: Converted[], services: BuildServices, ctx: StepContext): Promise<{ output: OfflineChecked; durationMs: number }> {
+async function check(
+  plan: Plan,
+  artifacts: Converted[],
+  services: BuildServices,
+  ctx: StepContext,
+): Promise<{ output: OfflineChecked; durationMs: number }> {
   const first = artifacts[0];
   if (first === undefined) throw new TypeError('no artifact');
   const step = checkOfflineStep(services.checks, formatOf(services.formats, first.format), plan, artifacts, services.openSubject);
   return await runStep(step, { artifact: first.digest, checks: services.checks.map(({ id }) => id), plan: plan.id }, ctx);
 }
 
-function checksFailed(name: string, failed: Verdict[], output: string): AppError {
+/** The error for an image that some check refuses. */
+export function checksFailed(name: string, failed: Verdict[], output: string): AppError {
   return new AppError('CHECK_FAILED', `${name} does not pass ${failed.length === 1 ? 'a check' : `${failed.length} checks`}`, {
     faults: failed.map(({ check: id, message }) => ({ message: `${id}: ${message}` })),
     hint: `The image and its report were kept in ${output}. Correct the template, or skip a check with a reason (checks.skip).`,
@@ -125,7 +153,8 @@ async function writeOutput(folder: string, output: Output): Promise<Manifest> {
   }
   await writeFile(join(folder, 'plan.json'), `${JSON.stringify(plan, null, 2)}\n`);
   await writeFile(join(folder, 'packages.lock.json'), `${JSON.stringify(plan.lock, null, 2)}\n`);
-  for (const { name, content } of checkReportFiles(plan.template.name, version, checked.verdicts)) await writeFile(join(folder, name), content);
+  for (const { name, content } of checkReportFiles(plan.template.name, version, checked.verdicts))
+    await writeFile(join(folder, name), content);
   const evidence = [
     await evidenceFile(folder, 'plan.json', 'plan'),
     await evidenceFile(folder, 'packages.lock.json', 'packages-lock'),
@@ -147,10 +176,14 @@ async function writeOutput(folder: string, output: Output): Promise<Manifest> {
     sourceDateEpoch: built.sourceDateEpoch,
     sizes: { virtual: built.virtualSize, root: checked.rootBytes },
     packages: { count: plan.lock.packages.filter(({ role }) => role === 'image').length, lock: digestOfJson(plan.lock.packages) },
-    artifacts: artifacts.map(({ path: _, ...artifact }) => artifact),
+    artifacts: artifacts.map(({ format, name, mediaType, size, digest }) => ({ format, name, mediaType, size, digest })),
     evidence,
     checks: { pass: count('pass'), fail: count('fail'), warn: count('warn'), skip: count('skip'), booted: false },
-    build: { gabarit: output.gabarit, seconds: Object.fromEntries(output.seconds.map(([name, value]) => [name, Math.round(value * 100) / 100])), tools: { ...built.tools, node: process.version } },
+    build: {
+      gabarit: output.gabarit,
+      seconds: Object.fromEntries(output.seconds.map(([name, value]) => [name, Math.round(value * 100) / 100])),
+      tools: { ...built.tools, node: process.version },
+    },
   };
   await writeJson(join(folder, 'manifest.json'), manifest);
   return manifest;

@@ -1,11 +1,11 @@
 import type { EventBus } from '../util/events.ts';
 import type { LoadOptions } from './load.ts';
 import type { PlanServices } from './make-plan.ts';
-import type { BuildServices } from './run-build.ts';
 import type { RemoveTrees } from './runs.ts';
+import type { VerifyServices } from './verify-image.ts';
 
 /** All plugins and settings, as the composition root hands them to the pipeline. */
-export interface Services extends BuildServices, PlanServices {
+export interface Services extends VerifyServices, PlanServices {
   removeTrees: RemoveTrees;
   cacheDir: string;
   /** Bytes. */

@@ -66,19 +66,18 @@ async function extractFiles(path: string, tree: string): Promise<Member[]> {
     tar.stdin.destroy(); // The pipe's other owner is dpkg-deb now.
     const [[tarCode], [dpkgCode]] = (await closed) as [[number | null], [number | null]];
     if (tarCode !== 0 || dpkgCode !== 0) {
-      const full = complaints.some((line) => line.includes('No space left'));
-      throw new AppError(
-        full ? 'DISK_FULL' : 'BUILD_FAILED',
-        `${path} could not be unpacked: ${complaints.at(-1) ?? 'no reason given'}`,
-        {
-          ...(full ? { hint: 'Free some space, or point GABARIT_CACHE to a larger disk.' } : {}),
-        },
-      );
+      throw unpackFailed(path, complaints);
     }
   } finally {
     await Promise.all([killGroup(tar), killGroup(dpkg)]);
   }
   return members;
+}
+
+function unpackFailed(path: string, complaints: string[]): AppError {
+  const message = `${path} could not be unpacked: ${complaints.at(-1) ?? 'no reason given'}`;
+  if (!complaints.some((line) => line.includes('No space left'))) return new AppError('BUILD_FAILED', message);
+  return new AppError('DISK_FULL', message, { hint: 'Free some space, or point GABARIT_CACHE to a larger disk.' });
 }
 
 const types: Record<string, Member['type']> = { '-': 'file', d: 'directory', l: 'symlink', h: 'hardlink' };

@@ -7,7 +7,10 @@ import type { Step } from '../ledger.ts';
 import type { Converted } from './convert.ts';
 
 /** Opens an image's root file system for the checks; `close` ends it. */
-export type OpenSubject = (path: string, format: Format) => Promise<{ subject: Omit<RootfsSubject, 'plan' | 'artifacts'>; close(): Promise<void> }>;
+export type OpenSubject = (
+  path: string,
+  format: Format,
+) => Promise<{ subject: Omit<RootfsSubject, 'plan' | 'artifacts'>; close(): Promise<void> }>;
 
 export interface OfflineChecked {
   verdicts: Verdict[];
@@ -18,7 +21,13 @@ export interface OfflineChecked {
 }
 
 /** Everything that can be proven about the published bytes without booting them. The image is only read. */
-export function checkOfflineStep(checks: RootfsCheck[], format: Format, plan: Plan, artifacts: Converted[], openSubject: OpenSubject): Step<{ artifact: string; checks: string[]; plan: string }, OfflineChecked> {
+export function checkOfflineStep(
+  checks: RootfsCheck[],
+  format: Format,
+  plan: Plan,
+  artifacts: Converted[],
+  openSubject: OpenSubject,
+): Step<{ artifact: string; checks: string[]; plan: string }, OfflineChecked> {
   return {
     id: 'check',
     title: 'Checking the image',
@@ -28,7 +37,11 @@ export function checkOfflineStep(checks: RootfsCheck[], format: Format, plan: Pl
       if (artifact === undefined) throw new TypeError(`no artifact of format ${format.id}`);
       const opened = await openSubject(artifact.path, format);
       try {
-        const subject: RootfsSubject = { ...opened.subject, plan, artifacts: Object.fromEntries(artifacts.map(({ format: id, size }) => [id, size])) };
+        const subject: RootfsSubject = {
+          ...opened.subject,
+          plan,
+          artifacts: Object.fromEntries(artifacts.map(({ format: id, size }) => [id, size])),
+        };
         const verdicts = await runRootfsChecks(checks, subject, ctx);
         const release = (await subject.rootfs.readText('/etc/os-release')) ?? '';
         const pretty = /^PRETTY_NAME="?([^"\n]*)"?$/m.exec(release)?.[1] ?? '';
@@ -51,7 +64,10 @@ async function runRootfsChecks(checks: RootfsCheck[], subject: RootfsSubject, ct
     ctx.emit({ type: 'step.progress', step: 'check', done: index, total: checks.length, unit: 'items', note: check.id });
     const started = performance.now();
     const reason = skips.get(check.id);
-    const found = reason === undefined ? verdictsOf(check, await check.run(subject, { signal: ctx.signal })) : [{ check: check.id, title: check.title, status: 'skip' as const, message: reason }];
+    const found =
+      reason === undefined
+        ? verdictsOf(check, await check.run(subject, { signal: ctx.signal }))
+        : [{ check: check.id, title: check.title, status: 'skip' as const, message: reason }];
     const durationMs = performance.now() - started;
     for (const verdict of found) {
       verdicts.push({ ...verdict, durationMs });

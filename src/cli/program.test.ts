@@ -1,0 +1,249 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
+import { fakeApp } from '../../test/fakes/app.ts';
+import { writeOutputFolder } from '../../test/fakes/output-folder.ts';
+import { createProgram, runCli } from './program.ts';
+import { cliReference, everyCommand } from './reference.ts';
+
+interface Outcome {
+  code: number;
+  out: string;
+  err: string;
+  /** Standard output as JSON, line by line. */
+  lines: Record<string, unknown>[];
+  requests: unknown[];
+  flags: unknown;
+}
+
+async function gabarit(...argv: string[]): Promise<Outcome> {
+  const app = fakeApp();
+  let [out, err, flags] = ['', '', undefined as unknown];
+  const code = await runCli(argv, {
+    stdout: { write: (text: string) => (out += text) },
+    stderr: { write: (text: string) => (err += text) },
+    environment: {},
+    createApp: async (given) => {
+      flags = given;
+      return app;
+    },
+  });
+  const lines = argv.includes('--json')
+    ? out
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => JSON.parse(line) as Record<string, unknown>)
+    : [];
+  return { code, out, err, lines, requests: app.requests, flags };
+}
+
+test('docs/reference/cli.md is the help of every command (vitest -u writes it)', async () => {
+  const program = createProgram(() => Promise.resolve());
+  const text = cliReference(program);
+  await expect(text).toMatchFileSnapshot(join(import.meta.dirname, '../../docs/reference/cli.md'));
+  const commands = everyCommand(program).filter(({ commands: children }) => children.length === 0);
+  expect(commands.length).toBeGreaterThan(14);
+  const sections = text.split('\n## ').slice(1);
+  for (const section of sections) {
+    expect(section).toContain('--json');
+    // All but the version and the groups have examples.
+    if (!/^`gabarit( version| cache| catalog)?`\n/.test(section)) expect(section, section).toContain('Examples:\n  $ ');
+  }
+});
+
+describe('wrong usage', () => {
+  it.each([
+    [['biuld'], '(Did you mean build?)\nSee: gabarit --help'],
+    [['build', '--forec'], '(Did you mean --force?)\nSee: gabarit build --help'],
+    [['catalog', 'sho'], '(Did you mean show?)\nSee: gabarit catalog --help'],
+    [['plan'], "missing required argument 'template'"],
+    [['plan', 'a', 'b'], 'too many arguments'],
+    [['build', 'x', '--jobs', '0'], 'It must be a number from 1.'],
+    [['build', 'x', '--formats', 'qcow2,'], 'It must be a list such as qcow2,raw.'],
+    [['build', 'x', '--plan', 'p.json'], '--plan names what to build'],
+    [['cache', 'prune', '--max-size', '3GB'], '"3GB" is not a size'],
+    [['cache', 'prune', '--all', '--max-size', '3GiB'], 'exclude each other'],
+    [['catalog', 'show', 'Ä@b', '--store', '/nowhere'], 'is not an image reference'],
+    [['completion', 'tcsh'], 'Allowed choices are bash, zsh, fish.'],
+    [[], 'Usage: gabarit'],
+    [['cache'], 'Usage: gabarit cache'],
+  ])('%j ends with 2 and says what is wrong', async (argv, message) => {
+    const { code, out, err } = await gabarit(...argv);
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).toContain(message);
+  });
+
+  it('is a line of JSON for programs', async () => {
+    const { code, lines } = await gabarit('build', '--forec', '--json');
+    expect([code, lines]).toEqual([2, [expect.objectContaining({ type: 'error', code: 'USAGE', exit: 2 })]]);
+  });
+});
+
+describe('build', () => {
+  it('hands on what was asked, with the options of all commands anywhere', async () => {
+    const { requests, flags } = await gabarit(
+      '--cache-dir',
+      '/c',
+      'build',
+      'a',
+      '--out',
+      '/o',
+      'b',
+      '-j',
+      '2',
+      '--formats',
+      'raw, qcow2',
+      '--force',
+      '--offline',
+      '--verify',
+      '--check-reproducible',
+      '--config',
+      'g.yaml',
+      '--yes',
+    );
+    expect(flags).toEqual({ cacheDir: '/c', outputDir: '/o', configFile: 'g.yaml' });
+    expect(requests).toEqual([
+      {
+        templates: ['a', 'b'],
+        formats: ['raw', 'qcow2'],
+        jobs: 2,
+        force: true,
+        offline: true,
+        verify: true,
+        checkReproducible: true,
+        outputDir: '/work/out',
+      },
+    ]);
+    expect((await gabarit('build', '--plan', 'p.json')).requests).toMatchObject([
+      { templates: [], planFile: 'p.json', jobs: 1, force: false },
+    ]);
+  });
+
+  it('shows steps on standard error, and the summary on standard output', async () => {
+    const { code, out, err } = await gabarit('build', 'debian-12');
+    expect(code).toBe(0);
+    expect(err.split('\n').map((line) => line.trimEnd())).toEqual([
+      '  Planning ...',
+      '✓ Planning: 412 packages                            0.5 s',
+      '  Making the base system ...',
+      '✓ Making the base system                            5.0 s',
+      '  Writing qcow2 ...',
+      '✓ Writing qcow2                                     reused',
+      '',
+    ]);
+    expect(out).toContain('debian-12 20261123.1 built in 9.6 s\n  base: fetch  3.1 s\n');
+    expect(out).toMatch(/disk\.qcow2 {2}266\.0 MiB\n\nNext:\n {2}gabarit verify \S*out\/debian-12\/20261123\.1\n/);
+  });
+
+  it('tells everything with -v, and only the folder with --quiet', async () => {
+    expect((await gabarit('build', 'debian-12', '-v')).err).toContain('setup.sh | hello\n');
+    expect(await gabarit('build', 'debian-12', '--quiet')).toMatchObject({
+      code: 0,
+      out: '/work/out/debian-12/20261123.1\n',
+      err: '',
+    });
+  });
+
+  it('ends several builds with a table, their errors, and the worst exit code', async () => {
+    const { code, out, err } = await gabarit('build', 'debian-12', 'bad');
+    expect(code).toBe(1);
+    expect(out).toMatch(/^\nTEMPLATE +OUTCOME .*\ndebian-12 +done +20261123\.1 .*\nbad +failed +- /);
+    expect(err).toContain('\nbad\nerror: setup.sh failed at line 7  SCRIPT_FAILED\n  | + install\nhint: Correct it.\n');
+    expect(await gabarit('build', 'debian-12', 'bad', '-q')).toMatchObject({ code: 1, out: '/work/out/debian-12/20261123.1\n' });
+  });
+
+  it('is one event a line for programs, the result last', async () => {
+    const { code, lines, err } = await gabarit('build', 'debian-12', 'bad', '--json');
+    expect([code, err]).toEqual([1, '']);
+    expect(lines.slice(0, -1).map(({ seq }) => seq)).toEqual(Array.from({ length: lines.length - 1 }, (_, at) => at + 1));
+    expect(lines.at(-1)).toMatchObject({
+      type: 'result',
+      results: [
+        { template: 'debian-12', outcome: 'done' },
+        { template: 'bad', outcome: 'failed', error: { code: 'SCRIPT_FAILED', exit: 1 } },
+      ],
+    });
+  });
+
+  it('calls a bug a bug', async () => {
+    const { code, err } = await gabarit('build', 'bug');
+    expect(code).toBe(1);
+    expect(err).toMatch(
+      /bug in Gabarit: undefined is not a plan\nTypeError: undefined is not a plan\n {4}at .*\n[^]*Please report it/,
+    );
+    expect((await gabarit('build', 'bug', '--json')).lines.at(-1)).toMatchObject({ type: 'error', code: 'BUG' });
+  });
+});
+
+describe('the other commands', () => {
+  it('verify: counts, and 6 for a failed check', async () => {
+    expect(await gabarit('verify', 'good')).toMatchObject({
+      code: 0,
+      out: '- ssh-port was skipped: not booted\n1 check passed, 1 skipped\n',
+    });
+    const { code, err } = await gabarit('verify', 'bad');
+    expect([code, err]).toEqual([6, 'error: bad failed 1 of 3 checks  CHECK_FAILED\n  ports (bios): port 25 listens\n']);
+  });
+
+  it('plan: faults with their place', async () => {
+    const { code, err } = await gabarit('plan', 'x');
+    expect([code, err]).toEqual([
+      3,
+      'error: x.yaml has 2 faults  TEMPLATE_INVALID\n  x.yaml:3:1: unknown key\n    did you mean "name"?\n',
+    ]);
+  });
+
+  it('templates, new, cache, doctor, schema, version', async () => {
+    expect((await gabarit('templates')).out).toMatch(
+      /debian-12 +debian 12 +- +A server\nbroken.*\n {2}✗ \/t\/broken\.yaml:1:1: no\n$/,
+    );
+    expect((await gabarit('templates', '-q')).out).toBe('debian-12\nbroken\n');
+    expect((await gabarit('new', 'web', '--from', 'debian-12')).out).toContain('gabarit build web\n');
+    expect((await gabarit('cache', 'ls')).out).toBe('KIND     PARTS      SIZE\npackage      1  3.00 MiB\n3.00 MiB in /cache\n');
+    expect((await gabarit('cache', 'ls', '-v')).out).toContain('1970-01-01 00:00  packages/x.deb\n');
+    expect((await gabarit('cache', 'prune', '--all')).out).toBe('Removed 1 part, 3.00 MiB\n');
+    expect((await gabarit('cache', 'prune', '--all', '--json')).lines).toMatchObject([{ bytes: 3 * 2 ** 20 }]);
+    expect(await gabarit('doctor')).toMatchObject({
+      code: 4,
+      out: expect.stringContaining('This host cannot build images.') as string,
+    });
+    expect(JSON.parse((await gabarit('schema')).out)).toMatchObject({ type: 'object' });
+    expect((await gabarit('version', '-q')).out).toMatch(/^\d+\.\d+\.\d+\n$/);
+    expect(await gabarit('--version')).toMatchObject({ code: 0, out: (await gabarit('version', '-q')).out });
+  });
+});
+
+describe('publish and catalog', () => {
+  let folder = '';
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'gabarit-cli-'));
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  it('go from an output folder to a promoted image', async () => {
+    const store = `file:${folder}/store`;
+    for (const version of ['20261123.1', '20261123.2']) {
+      const output = await writeOutputFolder(folder, 'debian-12', version);
+      expect((await gabarit('publish', output, '--store', store, '--channel', 'dev')).out).toContain(
+        `debian-12@${version} is in ${store}, and debian-12@dev is it\n`,
+      );
+    }
+    expect(
+      (await gabarit('catalog', 'ls', '--store', store)).out.split('\n').map((line) => line.split(/ +/).slice(0, 3)),
+    ).toEqual([['TEMPLATE', 'VERSION', 'CHANNELS'], ['debian-12', '20261123.2', 'dev'], ['debian-12', '20261123.1', '-'], ['']]);
+    const promote = ['catalog', 'promote', 'debian-12@20261123.1', 'stable', '--store', store];
+    expect(await gabarit(...promote, '--seen', 'none')).toMatchObject({ code: 0, out: 'debian-12@stable is 20261123.1 now\n' });
+    expect(await gabarit(...promote)).toMatchObject({ code: 0 });
+    expect(await gabarit('catalog', 'promote', 'debian-12', 'stable', '--store', store, '--seen', 'none')).toMatchObject({
+      code: 7,
+    });
+    const resolved = (await gabarit('catalog', 'resolve', 'debian-12@stable', '--store', store)).out;
+    expect(resolved).toMatch(/^debian-12@sha256:[0-9a-f]{64}\n$/);
+    const shown = (await gabarit('catalog', 'show', resolved.trim(), '--store', store)).out;
+    expect(shown).toMatch(/^debian-12@20261123\.1: A small image\n[^]*Channels +stable\n[^]*disk\.qcow2/);
+    expect(await gabarit('catalog', 'show', 'debian-12@nope', '--store', store)).toMatchObject({ code: 7 });
+    expect(await gabarit('catalog', 'ls', 'debian-13', '--store', store)).toMatchObject({ code: 7 });
+    expect((await gabarit('catalog', 'ls', '--store', store, '--json')).lines.at(0)).toMatchObject([{ template: 'debian-12' }]);
+  });
+});

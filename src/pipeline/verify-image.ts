@@ -1,0 +1,97 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { AnyCheck, Verdict } from '../model/check.ts';
+import type { MachineHost } from '../model/machine.ts';
+import type { Manifest } from '../model/manifest.ts';
+import { planSchema } from '../model/plan.ts';
+import type { StepContext } from '../model/step.ts';
+import { digestOfFile } from '../util/digest.ts';
+import { AppError } from '../util/errors.ts';
+import { writeJson } from '../util/files.ts';
+import { checkReportFiles } from './check-report.ts';
+import { runStep } from './ledger.ts';
+import { readManifest } from './output-folder.ts';
+import { type BuildServices, evidenceFile, formatOf } from './run-build.ts';
+import { bootImage } from './steps/boot-image.ts';
+import { checkOfflineStep } from './steps/check-offline.ts';
+import type { Converted } from './steps/convert.ts';
+
+export interface VerifyServices extends BuildServices {
+  machineHost: MachineHost;
+  bootChecks: AnyCheck[];
+}
+
+/**
+ * Proves the image in an output folder on the very bytes that would be published: their digests, everything that can be read
+ * offline, and (with `boot`) throwaway machines. The report in the folder, and the manifest's account of it, are renewed.
+ * @throws AppError NOT_FOUND, IMAGE_INVALID, DIGEST_MISMATCH
+ */
+export async function verifyImage(
+  folder: string,
+  options: { boot: boolean },
+  services: VerifyServices,
+  ctx: StepContext,
+): Promise<Verdict[]> {
+  const manifest = await readManifest(folder);
+  const plan = planSchema.parse(JSON.parse(await readFile(join(folder, 'plan.json'), 'utf8')));
+  const artifacts: Converted[] = await Promise.all(
+    manifest.artifacts.map(async (artifact) => {
+      const path = join(folder, artifact.name);
+      const digest = await digestOfFile(path, ctx.signal);
+      if (digest !== artifact.digest) {
+        throw new AppError('DIGEST_MISMATCH', `${path} is not the file that its manifest names`, {
+          hint: 'It was changed or damaged after the build. Build it again.',
+        });
+      }
+      return { ...artifact, digest, path };
+    }),
+  );
+  const first = artifacts[0];
+  if (first === undefined) throw new AppError('IMAGE_INVALID', `${folder} has no artifact`);
+  const format = formatOf(services.formats, first.format);
+  const { output: offline } = await runStep(
+    checkOfflineStep(services.checks, format, plan, artifacts, services.openSubject),
+    { artifact: first.digest, checks: services.checks.map(({ id }) => id), plan: plan.id },
+    { ...ctx, force: true },
+  );
+  const verdicts = [...offline.verdicts];
+  if (options.boot) {
+    const started = performance.now();
+    ctx.emit({ type: 'step.started', step: 'boot', title: 'Booting machines' });
+    const proof = await services.machineHost.prove(ctx);
+    ctx.emit({ type: 'log', level: 'info', message: `Machines run by ${proof.reason}` });
+    const report = await bootImage(
+      {
+        artifact: first.path,
+        format: first.format === 'raw' ? 'raw' : 'qcow2',
+        plan,
+        failureDir: join(folder, 'failures'),
+        proof,
+        host: services.machineHost,
+        checks: services.bootChecks,
+      },
+      ctx,
+    );
+    verdicts.push(...report.verdicts);
+    ctx.emit({
+      type: 'step.finished',
+      step: 'boot',
+      durationMs: performance.now() - started,
+      reused: false,
+      note: proof.accelerator,
+    });
+  }
+  await renewReport(folder, manifest, verdicts, options.boot);
+  return verdicts;
+}
+
+async function renewReport(folder: string, manifest: Manifest, verdicts: Verdict[], booted: boolean): Promise<void> {
+  // What was proven by booting stays proven when only the offline checks are run again.
+  if (!booted && manifest.checks.booted) return;
+  for (const { name, content } of checkReportFiles(manifest.template, manifest.version, verdicts))
+    await writeFile(join(folder, name), content);
+  const evidence = await Promise.all(manifest.evidence.map(({ name, kind }) => evidenceFile(folder, name, kind)));
+  const count = (status: Verdict['status']): number => verdicts.filter((verdict) => verdict.status === status).length;
+  const checks = { pass: count('pass'), fail: count('fail'), warn: count('warn'), skip: count('skip'), booted };
+  await writeJson(join(folder, 'manifest.json'), { ...manifest, evidence, checks });
+}

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { access, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { AppError, errnoOf } from '../util/errors.ts';
@@ -49,6 +49,8 @@ export async function runProbe(workdir: string, signal?: AbortSignal, accel = 'k
       usable: false,
       reason: `${device} is there, but does not run a 64-bit guest (${said.replace(/^qemu-system-x86_64: /, '')})`,
     };
+  } finally {
+    await rm(disk, { force: true });
   }
 }
 

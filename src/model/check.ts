@@ -56,6 +56,8 @@ export interface RootfsSubject {
 
 export interface CheckContext {
   signal: AbortSignal;
+  /** During a build: what takes longer than a second is left to `gabarit verify`, which is said in the finding. */
+  quick?: boolean;
 }
 
 /** What a check found. `fail` names the file or thing that is wrong. */

@@ -50,7 +50,7 @@ export async function verifyImage(
   if (first === undefined) throw new AppError('IMAGE_INVALID', `${folder} has no artifact`);
   const format = formatOf(services.formats, first.format);
   const { output: offline } = await runStep(
-    checkOfflineStep(services.checks, format, plan, artifacts, services.openSubject),
+    checkOfflineStep(services.checks, format, plan, artifacts, services.openSubject, { quick: false }),
     { artifact: first.digest, checks: services.checks.map(({ id }) => id), plan: plan.id },
     { ...ctx, force: true },
   );

@@ -125,16 +125,21 @@ export interface ChangedFiles {
 
 const changesBy = new WeakMap<Rootfs, Promise<ChangedFiles>>();
 
-/** Compares every file of every package with its digest; the work is done once. */
-export function changedFiles(rootfs: Rootfs): Promise<ChangedFiles> {
-  const known = changesBy.get(rootfs) ?? compareFiles(rootfs);
+/**
+ * Compares the files of all packages with their digests; the work is done once. `quick` reads only those that were written by the
+ * build itself, which have the time of the youngest file; a file that was changed and given its old time is found by the full way.
+ */
+export function changedFiles(rootfs: Rootfs, quick = false): Promise<ChangedFiles> {
+  const known = changesBy.get(rootfs) ?? compareFiles(rootfs, quick);
   changesBy.set(rootfs, known);
   return known;
 }
 
-async function compareFiles(rootfs: Rootfs): Promise<ChangedFiles> {
+async function compareFiles(rootfs: Rootfs, quick: boolean): Promise<ChangedFiles> {
   const { digests, conffiles } = await packageFiles(rootfs);
   const files = await allFiles(rootfs);
+  const youngest = files.reduce((latest, { mtime }) => Math.max(latest, mtime), 0);
+  const isRead = ({ mtime }: { mtime: number }): boolean => !quick || mtime === youngest;
   const byPath = new Map(files.map((file) => [file.path, file]));
   const result: ChangedFiles = { changed: [], missing: [], edited: [] };
   const queue: { path: string; inode: number; check: (md5: string) => void }[] = [];
@@ -143,11 +148,12 @@ async function compareFiles(rootfs: Rootfs): Promise<ChangedFiles> {
     const file = byPath.get(path) ?? (await rootfs.stat(path));
     if (!file) result.missing.push({ path, name });
     else if (file.type !== 'file') result.changed.push({ path, name });
-    else queue.push({ path, inode: file.inode, check: (found) => found !== md5 && result.changed.push({ path, name }) });
+    else if (isRead(file))
+      queue.push({ path, inode: file.inode, check: (found) => found !== md5 && result.changed.push({ path, name }) });
   }
   for (const [path, { md5 }] of conffiles) {
     const file = byPath.get(path);
-    if (file?.type === 'file')
+    if (file?.type === 'file' && isRead(file))
       queue.push({ path, inode: file.inode, check: (found) => found !== md5 && result.edited.push(path) });
   }
   // In the order in which they lie on the disk, the last first because the queue is emptied from its end.

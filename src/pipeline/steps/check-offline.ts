@@ -27,6 +27,7 @@ export function checkOfflineStep(
   plan: Plan,
   artifacts: Converted[],
   openSubject: OpenSubject,
+  options: { quick: boolean },
 ): Step<{ artifact: string; checks: string[]; plan: string }, OfflineChecked> {
   return {
     id: 'check',
@@ -42,7 +43,7 @@ export function checkOfflineStep(
           plan,
           artifacts: Object.fromEntries(artifacts.map(({ format: id, size }) => [id, size])),
         };
-        const verdicts = await runRootfsChecks(checks, subject, ctx);
+        const verdicts = await runRootfsChecks(checks, subject, options.quick, ctx);
         const release = (await subject.rootfs.readText('/etc/os-release')) ?? '';
         const pretty = /^PRETTY_NAME="?([^"\n]*)"?$/m.exec(release)?.[1] ?? '';
         const pointRelease = ((await subject.rootfs.readText('/etc/debian_version')) ?? '').trim();
@@ -56,7 +57,12 @@ export function checkOfflineStep(
 }
 
 /** Runs every check that the template does not skip; a skipped one stays in the report with its reason. */
-async function runRootfsChecks(checks: RootfsCheck[], subject: RootfsSubject, ctx: StepContext): Promise<Verdict[]> {
+async function runRootfsChecks(
+  checks: RootfsCheck[],
+  subject: RootfsSubject,
+  quick: boolean,
+  ctx: StepContext,
+): Promise<Verdict[]> {
   const verdicts: Verdict[] = [];
   const skips = new Map(subject.plan.template.checks.skip.map(({ check, reason }) => [check, reason]));
   for (const [index, check] of checks.entries()) {
@@ -66,7 +72,7 @@ async function runRootfsChecks(checks: RootfsCheck[], subject: RootfsSubject, ct
     const reason = skips.get(check.id);
     const found =
       reason === undefined
-        ? verdictsOf(check, await check.run(subject, { signal: ctx.signal }))
+        ? verdictsOf(check, await check.run(subject, { signal: ctx.signal, quick }))
         : [{ check: check.id, title: check.title, status: 'skip' as const, message: reason }];
     const durationMs = performance.now() - started;
     for (const verdict of found) {

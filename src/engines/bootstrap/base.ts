@@ -123,7 +123,8 @@ async function unpackAll(
 ): Promise<{ packages: UnpackedPackage[]; sourceDateEpoch: number }> {
   const wanted = new Map(request.recipe.packages.map((item) => [item.sha256, item]));
   const done = new Map<string, UnpackedPackage>();
-  await mkdir(toolsDir, { recursive: true });
+  // The same links as in the tree that it is laid over: a package that brings /lib would hide the tree's.
+  await prepareTree(toolsDir);
   let left = wanted.size;
   const worker = async (): Promise<void> => {
     while (left > 0) {

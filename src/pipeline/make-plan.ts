@@ -160,9 +160,11 @@ export async function readPlan(path: string, provisionDir: string): Promise<Plan
       faults: parsed.error.issues.map((issue) => ({ message: `${issue.path.join('.')}: ${issue.message}`, file: path })),
     });
   }
-  const plan = parsed.data;
-  if (planId(plan) !== plan.id)
-    throw new AppError('DIGEST_MISMATCH', `${path} was changed after it was made: its id is not that of its content`);
+  const { id, ...plan } = parsed.data;
+  if (planId(plan) !== id)
+    throw new AppError('DIGEST_MISMATCH', `${path} was changed after it was made: its id is not that of its content`, {
+      hint: 'Make a new plan: gabarit plan NAME --json > plan.json',
+    });
   const provisioning = await Promise.all(
     plan.provisioning.map(async (item) => {
       const source =
@@ -177,7 +179,7 @@ export async function readPlan(path: string, provisionDir: string): Promise<Plan
       return { ...item, source };
     }),
   );
-  return { ...plan, provisioning };
+  return { id, ...plan, provisioning };
 }
 
 async function firstReadable(paths: string[]): Promise<string> {

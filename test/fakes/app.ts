@@ -1,0 +1,147 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { App } from '../../src/app.ts';
+import type { BuildRequest, BuildResult } from '../../src/model/build.ts';
+import type { Verdict } from '../../src/model/check.ts';
+import { openCatalog } from '../../src/catalog/open-catalog.ts';
+import { publish } from '../../src/catalog/publish.ts';
+import { openFileStore } from '../../src/stores/file.ts';
+import { AppError } from '../../src/util/errors.ts';
+import { type Emit, EventBus } from '../../src/util/events.ts';
+
+/** What the fake application was asked, for tests of the command line. */
+export interface FakeApp extends App {
+  requests: BuildRequest[];
+}
+
+const mebibyte = 2 ** 20;
+
+/**
+ * An application that builds nothing, and tells of it as a real one does. Templates named `bad` fail, `bug` throws what is no AppError;
+ * each of its four pauses is `pauseMs` long. Publishing and the catalog are the real ones.
+ */
+export function fakeApp(pauseMs = 0): FakeApp {
+  const bus = new EventBus();
+  const requests: BuildRequest[] = [];
+  const verdicts: Verdict[] = [
+    { check: 'machine-id', title: 'No machine identity', status: 'pass', message: '' },
+    { check: 'ssh-port', title: 'Only SSH listens', status: 'skip', message: 'not booted' },
+  ];
+  return {
+    bus,
+    requests,
+    version: '0.1.0',
+    config: { cacheDir: '/cache', cacheLimit: 0, outputDir: '/work/out', templateDirs: [], mirrors: {}, guestMirrors: {} },
+    templates: async () => [
+      {
+        name: 'debian-12',
+        file: '/t/debian-12.yaml',
+        description: 'A server',
+        distro: 'debian',
+        release: '12',
+        platforms: ['kvm'],
+        formats: ['qcow2'],
+      },
+      {
+        name: 'broken',
+        file: '/t/broken.yaml',
+        description: '',
+        distro: '',
+        release: '',
+        platforms: [],
+        formats: [],
+        error: '/t/broken.yaml:1:1: no',
+      },
+    ],
+    newTemplate: async (name, _from, folder) => `/work/${folder}/${name}.yaml`,
+    plan: () =>
+      Promise.reject(
+        new AppError('TEMPLATE_INVALID', 'x.yaml has 2 faults', {
+          faults: [{ message: 'unknown key', file: 'x.yaml', line: 3, column: 1, hint: 'did you mean "name"?' }],
+        }),
+      ),
+    async build(request, signal) {
+      requests.push(request);
+      const names = request.templates;
+      return Promise.all(names.map((name) => fakeBuild(name, bus.emitter(name), pauseMs, signal)));
+    },
+    cacheList: async () => [{ kind: 'package', name: 'packages/x.deb', size: 3 * mebibyte, usedMs: 0 }],
+    cachePrune: async ({ all }) => ({
+      removed: all ? [{ kind: 'package', name: 'packages/x.deb', size: 3 * mebibyte, usedMs: 0 }] : [],
+    }),
+    verify: async (dir) =>
+      dir === 'bad'
+        ? [...verdicts, { check: 'ports', title: 'Ports', status: 'fail', message: 'port 25 listens', subject: 'bios' }]
+        : verdicts,
+    publish: (dir, storeUrl, { channel }, signal) =>
+      publish(dir, openFileStore(storeUrl), { channel, emit: bus.emitter(), signal }),
+    catalog: async (storeUrl) => openCatalog(openFileStore(storeUrl)),
+    doctor: async () => ({
+      schema: 'gabarit.host/1',
+      facts: [
+        {
+          id: 'kvm',
+          title: 'KVM',
+          neededFor: 'verify',
+          status: 'warn',
+          found: 'there is no /dev/kvm',
+          hint: 'Machines are emulated.',
+        },
+      ],
+      canBuild: false,
+      canVerify: true,
+    }),
+  };
+}
+
+async function fakeBuild(template: string, emit: Emit, pauseMs: number, signal: AbortSignal): Promise<BuildResult> {
+  if (template === 'bug') throw new TypeError('undefined is not a plan');
+  const pause = (): Promise<void> => sleep(pauseMs, undefined, { signal });
+  const base = { template, durationMs: 9600, seconds: [], artifacts: [] };
+  try {
+    emit({ type: 'step.started', step: 'plan', title: 'Planning' });
+    await pause();
+    emit({ type: 'step.finished', step: 'plan', durationMs: 500, reused: false, note: '412 packages' });
+    emit({ type: 'run.started', plan: 'sha256:0', version: '20261123.1' });
+    emit({ type: 'step.started', step: 'base', title: 'Making the base system' });
+    for (const done of [100, 200]) {
+      emit({
+        type: 'step.progress',
+        step: 'base',
+        done: done * mebibyte,
+        total: 300 * mebibyte,
+        unit: 'bytes',
+        note: 'fetching packages',
+      });
+      await pause();
+    }
+    emit({ type: 'log', level: 'info', message: 'hello', source: 'setup.sh' });
+    if (template === 'bad')
+      throw new AppError('SCRIPT_FAILED', 'setup.sh failed at line 7', {
+        hint: 'Correct it.',
+        details: { lastLines: ['+ install'] },
+      });
+    emit({ type: 'step.finished', step: 'base', durationMs: 5000, reused: false });
+    emit({ type: 'step.started', step: 'convert', title: 'Writing qcow2' });
+    await pause();
+    emit({ type: 'step.finished', step: 'convert', durationMs: 10, reused: true });
+    const output = `/work/out/${template}/20261123.1`;
+    emit({ type: 'run.finished', outcome: 'done', durationMs: 9600, output });
+    return {
+      ...base,
+      outcome: 'done',
+      version: '20261123.1',
+      output,
+      seconds: [
+        ['base: fetch', 3.1],
+        ['convert', 0.01],
+      ],
+      artifacts: [{ name: 'disk.qcow2', size: 266 * mebibyte }],
+    };
+  } catch (cause) {
+    const error = cause instanceof AppError ? cause : new AppError('CANCELLED', `Cancelled: ${template}`, { cause });
+    const outcome = error.code === 'CANCELLED' ? 'cancelled' : 'failed';
+    emit({ type: 'step.failed', step: 'base', durationMs: 100, message: error.message });
+    emit({ type: 'run.finished', outcome, durationMs: 9600, error: error.message });
+    return { ...base, outcome, error };
+  }
+}

@@ -73,14 +73,17 @@ export async function buildBase(request: BaseRequest, ctx: InsideContext): Promi
   lap('fetch and unpack');
 
   phase('configuring packages');
-  await mountTree(tree, ctx.scope);
   const configure: ConfigureContext = { tree, workdir, environment, emit: ctx.emit };
+  if (recipe.unpack === 'fast') {
+    // Before anything is mounted: /proc and /dev are among the paths that packages share.
+    await settleSharedPaths(tree, packages, (sha256) => join(request.packageDir, `${sha256}.deb`));
+    await writeDatabase(tree, packages);
+  }
+  await mountTree(tree, ctx.scope);
   await writeFile(join(tree, 'etc/machine-id'), '');
   if (recipe.unpack === 'dpkg') {
     await unpackWithDpkg(configure, packages, request.packageDir, ctx.scope);
   } else {
-    await settleSharedPaths(tree, packages, (sha256) => join(request.packageDir, `${sha256}.deb`));
-    await writeDatabase(tree, packages);
     await prepareForScripts(configure);
     await runPreinsts(
       configure,

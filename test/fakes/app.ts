@@ -16,7 +16,7 @@ export interface FakeApp extends App {
 const mebibyte = 2 ** 20;
 
 /**
- * An application that builds nothing, and tells of it as a real one does. Templates named `bad` fail, `bug` throws what is no AppError;
+ * An application that builds nothing, and tells of it as a real one does. Templates named `bad` fail, `bug` throws what is no AppError, `deaf` hears no signal;
  * each of its four pauses is `pauseMs` long. Publishing and the catalog are the real ones.
  */
 export function fakeApp(pauseMs = 0): FakeApp {
@@ -95,7 +95,8 @@ export function fakeApp(pauseMs = 0): FakeApp {
 
 async function fakeBuild(template: string, emit: Emit, pauseMs: number, signal: AbortSignal): Promise<BuildResult> {
   if (template === 'bug') throw new TypeError('undefined is not a plan');
-  const pause = (): Promise<void> => sleep(pauseMs, undefined, { signal });
+  const pause = (): Promise<void> =>
+    sleep(template === 'deaf' ? 60_000 : pauseMs, undefined, template === 'deaf' ? {} : { signal });
   const base = { template, durationMs: 9600, seconds: [], artifacts: [] };
   try {
     emit({ type: 'step.started', step: 'plan', title: 'Planning' });

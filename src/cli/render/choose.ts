@@ -12,8 +12,12 @@ export async function chooseRenderer(
   if (globals.json) return show.kind === 'steps' ? (await import('./json.ts')).jsonRenderer(io.stdout) : silent;
   if (globals.quiet) return silent;
   const options = { style: show.style, verbose: globals.verbose === true, several: show.several };
-  const isTerminal =
-    io.stderr === process.stderr && process.stderr.isTTY && io.environment['TERM'] !== 'dumb' && !io.environment['CI'];
-  if (!isTerminal) return (await import('./plain.ts')).plainRenderer(io.stderr, options);
+  if (io.stderr !== process.stderr || !canDraw(process.stderr, io.environment))
+    return (await import('./plain.ts')).plainRenderer(io.stderr, options);
   return (await import('./tty.ts')).ttyRenderer(process.stderr, options);
+}
+
+/** Whether lines can move there: a terminal that knows its size (some in CI say 0), and is not looked at as a log later. */
+function canDraw(stream: NodeJS.WriteStream, environment: NodeJS.ProcessEnv): boolean {
+  return stream.isTTY && stream.columns > 0 && stream.rows > 0 && environment['TERM'] !== 'dumb' && !environment['CI'];
 }

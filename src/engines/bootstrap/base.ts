@@ -18,8 +18,8 @@ import { settleSharedPaths } from './settle.ts';
 
 /** What a base layer is made from. Its digest is the layer's name. */
 export interface BaseRecipe {
-  /** In the lock's order. */
-  packages: { name: string; sha256: string; role: 'image' | 'tools' }[];
+  /** In the lock's order. `requested`: asked for by name, not only needed by others. */
+  packages: { name: string; sha256: string; role: 'image' | 'tools'; requested: boolean }[];
   architecture: string;
   /** Globs of dpkg's path-exclude; `!` in front takes a path back in. */
   pathExcludes: string[];
@@ -99,6 +99,7 @@ export async function buildBase(request: BaseRequest, ctx: InsideContext): Promi
   phase('making the initramfs');
   await finishCoveredWork(configure);
   await removeTraces(tree);
+  await markDependencies(tree, recipe);
   lap('initramfs');
 
   phase('writing the disk');
@@ -175,7 +176,6 @@ async function removeTraces(tree: string): Promise<void> {
   await inFolder('var/cache/debconf', /-old$/);
   await inFolder('var/log', /\.log$/);
   await inFolder('etc/ssh', /^ssh_host_/);
-  await inFolder('var/lib/systemd', /^deb-systemd-/);
   for (const path of [
     'var/lib/dbus/machine-id',
     'var/log/apt',
@@ -189,6 +189,13 @@ async function removeTraces(tree: string): Promise<void> {
   }
   await mkdir(join(tree, 'var/lib/apt/lists/partial'), { recursive: true });
   await mkdir(join(tree, 'var/log/apt'), { recursive: true });
+}
+
+/** Tells the image's apt which packages are only there for others, so that its autoremove can remove old kernels and the like. */
+async function markDependencies(tree: string, recipe: BaseRecipe): Promise<void> {
+  const names = recipe.packages.filter(({ role, requested }) => role === 'image' && !requested).map(({ name }) => name);
+  const stanzas = names.map((name) => `Package: ${name}\nArchitecture: ${recipe.architecture}\nAuto-Installed: 1\n`);
+  await writeFile(join(tree, 'var/lib/apt/extended_states'), stanzas.join('\n'));
 }
 
 /** The boot loader's files come from the tree, or from a throw-away tree on top of it where the image has no boot loader. */

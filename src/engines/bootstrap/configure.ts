@@ -111,9 +111,14 @@ export async function finishCoveredWork(ctx: ConfigureContext): Promise<void> {
       await runInside(tree, ['update-ca-certificates', '--fresh'], environment, { errorCode: 'BUILD_FAILED' });
       // With SOURCE_DATE_EPOCH, byte code would be checked against a digest of its source at each start; by default it is against its time.
       // Some packages ship examples that do not compile; as with py3compile, that is no failure.
-      await runInside(tree, ['python3', '-m', 'compileall', '-q', '-j1', '/usr/lib/python3', `/usr/lib/${python}`], undated, {
-        okExitCodes: [0, 1],
-      });
+      await runInside(
+        tree,
+        ['python3', '-m', 'compileall', '-q', '-j1', '/usr/lib/python3', '/usr/share/python3', `/usr/lib/${python}`],
+        undated,
+        {
+          okExitCodes: [0, 1],
+        },
+      );
     })(),
   ]);
 }

@@ -47,7 +47,7 @@ export async function writeDatabase(tree: string, packages: UnpackedPackage[]): 
   for (const folder of ['info', 'updates', 'triggers', 'parts', 'alternatives'])
     await mkdir(join(admin, folder), { recursive: true });
   await writeFile(join(admin, 'info/format'), '1\n');
-  for (const name of ['available', 'diversions', 'statoverride', 'triggers/Unincorp']) await appendFile(join(admin, name), '');
+  for (const name of ['diversions', 'statoverride', 'triggers/Unincorp']) await appendFile(join(admin, name), '');
   const fileTriggers: string[] = [];
   const namedTriggers = new Map<string, string[]>();
   await Promise.all(

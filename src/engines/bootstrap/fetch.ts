@@ -3,20 +3,33 @@ import { createReadStream } from 'node:fs';
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LockedPackage, LockedRepository } from '../../model/lock.ts';
-import { AppError, toAppError } from '../../util/errors.ts';
+import { AppError, errnoOf, toAppError } from '../../util/errors.ts';
 import { retry } from '../../util/retry.ts';
 
 export interface FetchContext {
   cacheDir: string;
+  /** Of this run alone: what is not whole yet lies here, and is swept with the rest when we are killed. */
+  workdir: string;
   offline: boolean;
   signal: AbortSignal;
   onProgress: (done: number, total: number, note?: string) => void;
+  /** How long a server may send nothing before it is asked again; half a minute by default. */
+  stallMs?: number;
 }
 
 const connections = 8;
 
-/** Downloads under way in this process: two builds that want the same package wait for the same download. */
-const underWay = new Map<string, Promise<string>>();
+/** Packages that a build of this process is bringing. */
+const underWay = new Map<string, Promise<void>>();
+
+/** Two builds that want the same package bring it one after the other: the second finds it there, or tries again what the first could not do. */
+async function oneAtATime(path: string, work: () => Promise<void>): Promise<void> {
+  for (let other = underWay.get(path); other !== undefined; other = underWay.get(path)) await other;
+  const running = work();
+  const ended = running.catch(() => undefined).finally(() => underWay.delete(path));
+  underWay.set(path, ended);
+  await running;
+}
 
 /** Where a package lies in the cache, once it is there. */
 export function packagePath(cacheDir: string, item: LockedPackage): string {
@@ -51,25 +64,24 @@ export async function fetchPackages(
     for (let item = queue.shift(); item !== undefined; item = queue.shift()) {
       signal.throwIfAborted();
       const path = packagePath(ctx.cacheDir, item);
-      if (await isWhole(path, item, signal)) {
-        advance(item.size);
-      } else {
+      await oneAtATime(path, async () => {
+        if (await isWhole(path, item, signal)) {
+          advance(item.size);
+          return;
+        }
         if (ctx.offline)
           throw new AppError('MIRROR_UNREACHABLE', `${item.name} ${item.version} is not in the cache`, {
             hint: 'Build once without --offline.',
           });
         let counted = 0;
-        const download =
-          underWay.get(path) ??
-          fetchPackage(`${uris.get(item.repository) ?? ''}/${item.path}`, item, path, signal, (bytes) => {
-            counted += bytes;
-            advance(bytes);
-          }).finally(() => underWay.delete(path));
-        underWay.set(path, download);
-        await download;
+        const source = { url: `${uris.get(item.repository) ?? ''}/${item.path}`, item, signal, stallMs: ctx.stallMs ?? 30_000 };
+        await fetchPackage(source, path, ctx.workdir, (bytes) => {
+          counted += bytes;
+          advance(bytes);
+        });
         advance(item.size - counted);
         downloadedBytes += item.size;
-      }
+      });
       onReady(item, path);
     }
   };
@@ -107,85 +119,89 @@ async function isWhole(path: string, item: LockedPackage, signal: AbortSignal): 
   return false;
 }
 
-async function fetchPackage(
-  url: string,
-  item: LockedPackage,
-  path: string,
-  signal: AbortSignal,
-  onBytes: (bytes: number) => void,
-): Promise<string> {
-  const part = `${path}.${process.pid}.part`;
+/** Where one package comes from. */
+interface Source {
+  url: string;
+  item: LockedPackage;
+  signal: AbortSignal;
+  stallMs: number;
+}
+
+async function fetchPackage(source: Source, path: string, workdir: string, onBytes: (bytes: number) => void): Promise<void> {
+  const part = join(workdir, `${source.item.sha256}.part`);
   try {
-    await retry(() => downloadInto(url, item, part, signal, onBytes), {
-      attempts: 4,
-      delayMs: 500,
-      signal,
-    });
+    await retry(() => downloadInto(source, part, onBytes), { attempts: 4, delayMs: 500, signal: source.signal });
     await rename(part, path);
-    return path;
   } finally {
     await rm(part, { force: true });
   }
 }
 
-/** One try: continues a part that an earlier try of this process left, and proves the whole. */
-async function downloadInto(
-  url: string,
-  item: LockedPackage,
-  part: string,
-  signal: AbortSignal,
-  onBytes: (bytes: number) => void,
-): Promise<void> {
-  const file = await open(part, 'a+');
+/** One try: continues a part that an earlier try left, and proves the whole. */
+async function downloadInto(source: Source, part: string, onBytes: (bytes: number) => void): Promise<void> {
+  const { url, item, signal } = source;
+  const broken = 'The mirror or a proxy on the way is broken; nothing of it was used.';
+  const stalled = new AbortController();
+  const timer = setTimeout(() => stalled.abort(), source.stallMs);
+  await using file = await open(part, 'a+');
   try {
-    let offset = (await file.stat()).size;
-    if (offset >= item.size) {
+    let size = (await file.stat()).size;
+    const response = await request(url, size, AbortSignal.any([signal, stalled.signal]));
+    if (!response.ok || response.body === null) throw refused(url, response);
+    // A server that knows no ranges sends everything again.
+    if (response.status !== 206) {
       await file.truncate(0);
-      offset = 0;
+      size = 0;
     }
-    const hash = createHash('sha256');
-    if (offset > 0) hash.update(await file.readFile());
-    const response = await request(url, offset, signal);
-    if (offset > 0 && response.status !== 206) {
-      await file.truncate(0);
-      throw new AppError('MIRROR_UNREACHABLE', `${url} cannot be continued in the middle`);
+    const hash = createHash('sha256').update(await file.readFile());
+    for await (const chunk of response.body) {
+      timer.refresh();
+      size += chunk.byteLength;
+      if (size > item.size) break;
+      hash.update(chunk);
+      await file.write(chunk);
+      onBytes(chunk.byteLength);
     }
-    if (!response.ok || response.body === null) {
-      throw new AppError(
-        response.status === 404 ? 'NOT_FOUND' : 'MIRROR_UNREACHABLE',
-        `${url} answered ${response.status} ${response.statusText}`,
-        {
-          hint:
-            response.status === 404
-              ? 'The mirror no longer has this version: build without --plan, or from a snapshot.'
-              : 'Try again later or use another mirror.',
-        },
-      );
-    }
-    let size = offset;
-    try {
-      for await (const chunk of response.body) {
-        size += chunk.byteLength;
-        if (size > item.size)
-          throw new AppError('DIGEST_MISMATCH', `${url} is longer than its signed index says (${item.size} bytes)`);
-        hash.update(chunk);
-        await file.write(chunk);
-        onBytes(chunk.byteLength);
-      }
-    } catch (error) {
-      if (signal.aborted) throw error;
-      throw toAppError(error, 'MIRROR_UNREACHABLE', `${url} broke off after ${size} of ${item.size} bytes`);
-    }
-    if (size < item.size) throw new AppError('MIRROR_UNREACHABLE', `${url} broke off after ${size} of ${item.size} bytes`);
-    if (hash.digest('hex') !== item.sha256) {
-      await file.truncate(0);
-      throw new AppError('DIGEST_MISMATCH', `${url} has another content than its signed index says`, {
-        hint: 'The mirror or a proxy on the way is broken; nothing of it was used.',
-      });
-    }
+    if (size < item.size) throw new Error('the connection was closed');
+    if (size === item.size && hash.digest('hex') === item.sha256) return;
+    await file.truncate(0);
+    throw new AppError(
+      'DIGEST_MISMATCH',
+      size > item.size
+        ? `${url} is longer than its signed index says (${item.size} bytes)`
+        : `${url} has another content than its signed index says`,
+      { hint: broken },
+    );
+  } catch (error) {
+    if (signal.aborted) throw error;
+    if (stalled.signal.aborted) throw unreachable(url, `nothing came for ${source.stallMs / 1000} s`, error);
+    if (errnoOf(error) === 'ENOSPC') throw toAppError(error, 'MIRROR_UNREACHABLE', `Downloading ${url}`);
+    throw error instanceof AppError ? error : unreachable(url, reasonOf(error), error);
   } finally {
-    await file.close();
+    clearTimeout(timer);
   }
+}
+
+function refused(url: string, { status, statusText }: Response): AppError {
+  return new AppError(status === 404 ? 'NOT_FOUND' : 'MIRROR_UNREACHABLE', `${url} answered ${status} ${statusText}`, {
+    hint:
+      status === 404
+        ? 'The mirror no longer has this version: build without --plan, or from a snapshot.'
+        : 'Try again later or use another mirror.',
+  });
+}
+
+function unreachable(url: string, reason: string, cause: unknown): AppError {
+  return new AppError('MIRROR_UNREACHABLE', `${url} could not be fetched: ${reason}`, {
+    cause,
+    hint: 'Check the network and the proxy, or set another mirror.',
+  });
+}
+
+/** What Node knows of a connection's fault lies in the cause. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error && error.cause.message !== '' ? error.cause.message : error.message;
 }
 
 async function request(url: string, offset: number, signal: AbortSignal): Promise<Response> {
@@ -194,17 +210,5 @@ async function request(url: string, offset: number, signal: AbortSignal): Promis
     await new Promise<void>((resolve, reject) => stream.once('open', () => resolve()).once('error', reject));
     return new Response(ReadableStream.from(stream), { status: offset > 0 ? 206 : 200 });
   }
-  try {
-    return await fetch(url, {
-      signal: AbortSignal.any([signal, AbortSignal.timeout(300_000)]),
-      headers: offset > 0 ? { range: `bytes=${offset}-` } : {},
-    });
-  } catch (error) {
-    if (signal.aborted) throw error;
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
-    throw new AppError('MIRROR_UNREACHABLE', `${url} could not be reached: ${cause}`, {
-      cause: error,
-      hint: 'Check the network and the proxy, or set another mirror.',
-    });
-  }
+  return await fetch(url, { signal, headers: offset > 0 ? { range: `bytes=${offset}-` } : {} });
 }

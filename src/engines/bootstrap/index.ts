@@ -56,8 +56,9 @@ async function build(plan: Plan, distros: Distro[], ctx: StepContext): Promise<B
     platforms: template.platforms,
     firmware: template.disk.firmware,
   });
+  const requested = new Set([...facts.packages, ...template.packages.add]);
   const recipe: BaseRecipe = {
-    packages: plan.lock.packages.map(({ name, sha256, role }) => ({ name, sha256, role })),
+    packages: plan.lock.packages.map(({ name, sha256, role }) => ({ name, sha256, role, requested: requested.has(name) })),
     architecture: plan.arch,
     pathExcludes: facts.pathExcludes,
     unpack: bootstrapOptions.parse(template.engine.options).unpack,
@@ -137,6 +138,7 @@ async function makeBase(
     plan.lock.repositories,
     {
       cacheDir: ctx.cacheDir,
+      workdir: ctx.workdir,
       offline: ctx.offline,
       signal: ctx.signal,
       onProgress: (done, total) =>

@@ -72,6 +72,11 @@ const initramfs =
     await image.file(path, archive(files));
   };
 
+const withoutDriver = (module: string): Plant =>
+  initramfs((files) => {
+    for (const name of files.keys()) if (name.includes(`/${module}.ko`)) files.delete(name);
+  });
+
 export const plantedDefects: PlantedDefect[] = [
   there('host-keys-absent', '/etc/ssh/ssh_host_ed25519_key'),
   there('host-keys-absent', '/etc/ssh/ssh_host_rsa_key.pub'),
@@ -268,12 +273,12 @@ export const plantedDefects: PlantedDefect[] = [
   secret('/root/.aws/credentials', '[default]\n'),
   {
     check: 'secrets-absent',
-    plant: append('/etc/apt/apt.conf.d/01autoremove', `// https://me${':'}hunter22@mirror.example/`),
+    plant: append('/etc/apt/apt.conf.d/01autoremove', ['// https://me', 'hunter22@mirror.example/'].join(':')),
     names: '/etc/apt/apt.conf.d/01autoremove holds',
   },
   {
     check: 'secrets-absent',
-    plant: append('/usr/share/perl5/Debconf/Log.pm', `# gh${'p_'}${'c3D4'.repeat(9)}`),
+    plant: append('/usr/share/perl5/Debconf/Log.pm', ['# gh', `p_${'c3D4'.repeat(9)}`].join('')),
     names: '/usr/share/perl5/Debconf/Log.pm holds a GitHub token',
   },
 
@@ -291,12 +296,12 @@ export const plantedDefects: PlantedDefect[] = [
 
   {
     check: 'initramfs-drivers',
-    plant: initramfs((files) => void files.forEach((_, name) => /virtio_blk\.ko/.test(name) && files.delete(name))),
+    plant: withoutDriver('virtio_blk'),
     names: 'virtio_blk',
   },
   {
     check: 'initramfs-drivers',
-    plant: initramfs((files) => void files.forEach((_, name) => /vmw_pvscsi\.ko/.test(name) && files.delete(name))),
+    plant: withoutDriver('vmw_pvscsi'),
     names: 'vmw_pvscsi',
   },
   {

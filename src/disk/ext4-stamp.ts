@@ -8,6 +8,7 @@ import { crc32c } from './crc32c.ts';
 
 const superblockAt = 1024;
 const incompat64bit = 0x80;
+const roCompatChecksums = 0x400;
 const incompatChecksumSeed = 0x2000;
 const groupInodesUninitialized = 0x1;
 const groupBlocksUninitialized = 0x2;
@@ -25,12 +26,12 @@ export interface StampOptions {
   before?: string;
 }
 
-/** @throws RangeError when the file system lacks the feature metadata_csum_seed or 64bit, which Gabarit's own always have. */
+/** @throws RangeError when the file system is not 64bit, or has checksums that depend on its UUID: Gabarit's own never do. */
 export async function stampExt4(path: string, options: StampOptions): Promise<void> {
   await using file = await open(path, 'r+');
   const fs = await readLayout(file, options.offset);
   for (let group = 0; group < fs.groups.length; group += 1) await stampGroup(file, fs, group, options);
-  await writeDescriptors(file, fs);
+  if (fs.checksums) await writeDescriptors(file, fs);
   if (options.before !== undefined) {
     await using before = await open(options.before, 'r');
     await wipeFreed(file, before, fs, options.offset);
@@ -45,6 +46,8 @@ interface Layout {
   inodeSize: number;
   inodesPerGroup: number;
   blocksPerGroup: number;
+  /** Whether metadata has checksums, and what they begin with. */
+  checksums: boolean;
   seed: number;
   /** All group descriptors, one after the other, and where they lie. */
   descriptors: Buffer;
@@ -70,8 +73,13 @@ async function read(file: FileHandle, at: number, length: number): Promise<Buffe
 async function readLayout(file: FileHandle, offset: number): Promise<Layout> {
   const superblock = await read(file, offset + superblockAt, 1024);
   const incompat = superblock.readUInt32LE(0x60);
-  if (superblock.readUInt16LE(0x38) !== 0xef53 || !(incompat & incompat64bit) || !(incompat & incompatChecksumSeed)) {
-    throw new RangeError('Not an ext4 file system with 64bit and metadata_csum_seed');
+  const checksums = (superblock.readUInt32LE(0x64) & roCompatChecksums) !== 0;
+  if (
+    superblock.readUInt16LE(0x38) !== 0xef53 ||
+    !(incompat & incompat64bit) ||
+    (checksums && !(incompat & incompatChecksumSeed))
+  ) {
+    throw new RangeError('Not an ext4 file system with 64bit and, where it has checksums, metadata_csum_seed');
   }
   const blockSize = 1024 << superblock.readUInt32LE(0x18);
   const descriptorSize = superblock.readUInt16LE(0xfe);
@@ -98,6 +106,7 @@ async function readLayout(file: FileHandle, offset: number): Promise<Layout> {
     inodeSize: superblock.readUInt16LE(0x58),
     inodesPerGroup: superblock.readUInt32LE(0x28),
     blocksPerGroup,
+    checksums,
     seed: superblock.readUInt32LE(0x270),
     descriptors,
     descriptorsAt,
@@ -130,6 +139,7 @@ function stampInode(inode: Buffer, number: number, fs: Layout, time: number): vo
   inode.writeUInt32LE(mtime, 0x10);
   for (const extra of [0x84, 0x88, 0x8c, 0x94]) inode.writeUInt32LE(0, extra); // nanoseconds
   inode.writeUInt32LE(time, 0x90); // crtime
+  if (!fs.checksums) return;
   inode.writeUInt16LE(0, 0x7c);
   inode.writeUInt16LE(0, 0x82);
   const key = Buffer.alloc(8);
@@ -185,7 +195,7 @@ async function writeUuid(file: FileHandle, fs: Layout, uuid: string): Promise<vo
     const superblock = await read(file, at, 1024);
     if (superblock.readUInt16LE(0x38) !== 0xef53) continue;
     bytes.copy(superblock, 0x68);
-    superblock.writeUInt32LE(crc32c(0xffffffff, superblock.subarray(0, 0x3fc)), 0x3fc);
+    if (fs.checksums) superblock.writeUInt32LE(crc32c(0xffffffff, superblock.subarray(0, 0x3fc)), 0x3fc);
     await file.write(superblock, 0, 1024, at);
   }
 }

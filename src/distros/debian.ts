@@ -82,6 +82,7 @@ function bootstrap(release: Release, request: BootstrapRequest): BootstrapFacts 
       ...request.platforms.flatMap((platform) => guestAgents[platform]),
     ].toSorted(),
     tools: minimal ? bootLoader : [],
+    checksumSeed: release.id !== '11',
     pathExcludes: minimal ? minimalExcludes : [],
   };
 }

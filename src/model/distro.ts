@@ -37,6 +37,8 @@ export interface BootstrapFacts {
   packages: string[];
   /** Packages that are unpacked beside the image to make its disk, where they are not part of it. */
   tools: string[];
+  /** Whether its GRUB reads an ext4 that has its checksum seed apart from its UUID. Without, the file system has no checksums. */
+  checksumSeed: boolean;
   /** Globs of dpkg's `path-exclude`, in a minimal image. */
   pathExcludes: string[];
 }

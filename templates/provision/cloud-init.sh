@@ -49,8 +49,8 @@ ssh_pwauth: false
 ssh_deletekeys: true
 ssh_genkeytypes: [ ed25519, ecdsa ]
 
-# The image has its locale, its package sources, and a resolver that knows the machine's own name.
-locale: false
+# As the image has it already, so that nothing is done; its package sources and host names stay too.
+locale: ${GABARIT_LOCALE:-C.UTF-8}
 manage_etc_hosts: false
 preserve_hostname: false
 apt:

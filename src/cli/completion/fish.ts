@@ -6,7 +6,8 @@ export function fishCompletion(commands: readonly CommandFacts[]): string {
   return `# Completion of gabarit for fish: gabarit completion fish > ~/.config/fish/completions/gabarit.fish
 function __gabarit_path
     set -l path ''
-    for word in (commandline -opc)[2..]
+    set -l words (commandline -opc)
+    for word in $words[2..]
         set -l longer (string trim -- "$path $word")
         contains -- $longer ${paths}; and set path $longer
     end
@@ -18,7 +19,8 @@ function __gabarit_at
 end
 
 function __gabarit_templates
-    (commandline -opc)[1] templates --quiet 2>/dev/null
+    set -l words (commandline -opc)
+    $words[1] templates --quiet 2>/dev/null
 end
 
 complete -c gabarit -f
@@ -37,7 +39,7 @@ function linesOf({ path, children, options, argument }: CommandFacts): string[] 
 
 function optionFlags({ flags, description, value }: OptionFacts): string {
   const names = flags.map((flag) => (flag.startsWith('--') ? `-l ${flag.slice(2)}` : `-s ${flag.slice(1)}`));
-  return [...names, ...(value ? ['-r', valueFlags(value)] : []), `-d ${quote(description)}`]
+  return [...names, ...(value ? [value.kind === 'file' ? '-r' : '-x', valueFlags(value)] : []), `-d ${quote(description)}`]
     .filter((part) => part !== '')
     .join(' ');
 }

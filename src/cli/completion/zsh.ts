@@ -5,10 +5,11 @@ export function zshCompletion(commands: readonly CommandFacts[]): string {
   const functions = commands.map((command) => functionOf(command)).join('\n\n');
   return `#compdef gabarit ./gabarit
 # Completion of gabarit for zsh: source <(gabarit completion zsh), after compinit
-_gabarit_templates() {
+_gabarit__template_names() {
   local -a names
-  names=(\${(f)"$(\${words_at_start[1]:-gabarit} templates --quiet 2>/dev/null)"})
-  _alternative "templates:template:(\${names[*]})" 'files:definition:_files -g "*.(yaml|yml|ts)"'
+  names=("\${(@f)$("$words_at_start[1]" templates --quiet 2>/dev/null)}")
+  _describe template names
+  _files -g '*.(yaml|yml|ts)'
 }
 
 ${functions}
@@ -60,7 +61,7 @@ function optionSpecs({ flags, description, value }: OptionFacts): string[] {
 
 function actionOf(values: Values): string {
   if (values.kind === 'words') return `(${values.words.join(' ')})`;
-  return { template: '_gabarit_templates', file: '_files', folder: '_files -/', none: ' ' }[values.kind];
+  return { template: '_gabarit__template_names', file: '_files', folder: '_files -/', none: ' ' }[values.kind];
 }
 
 function quote(text: string): string {

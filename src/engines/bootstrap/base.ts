@@ -28,6 +28,8 @@ export interface BaseRecipe {
   modules: string[];
   diskSize: number;
   firmware: 'bios' | 'uefi' | 'both';
+  /** Whether the file system has metadata checksums, whose seed is apart from its UUID. */
+  checksums: boolean;
 }
 
 export interface BaseRequest {
@@ -216,7 +218,7 @@ async function collectBoot(
 
 /** Spelt out, because defaults differ between releases. GRUB and the kernels of all releases can read these. */
 const ext4Features =
-  'none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,64bit,flex_bg,sparse_super,large_file,huge_file,dir_nlink,extra_isize,metadata_csum,metadata_csum_seed';
+  'none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,64bit,flex_bg,sparse_super,large_file,huge_file,dir_nlink,extra_isize';
 
 /** Writes the tree as ext4 straight into the raw file, by the image's own mke2fs: the same on every build host. */
 async function writeBaseDisk(request: BaseRequest, tree: string, sourceDateEpoch: number, scope: Scope): Promise<void> {
@@ -237,7 +239,7 @@ async function writeBaseDisk(request: BaseRequest, tree: string, sourceDateEpoch
     '-I',
     '256',
     '-O',
-    ext4Features,
+    request.recipe.checksums ? `${ext4Features},metadata_csum,metadata_csum_seed` : ext4Features,
     '-L',
     'root',
     '-U',

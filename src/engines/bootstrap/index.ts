@@ -65,6 +65,7 @@ async function build(plan: Plan, distros: Distro[], ctx: StepContext): Promise<B
     modules: initramfsModules(template.platforms),
     diskSize: template.disk.size,
     firmware: template.disk.firmware,
+    checksums: facts.checksumSeed,
   };
   const recipeDigest = digestOfJson({ engineRevision, recipe });
   const base = await timed('base', 'Base system', ctx, () =>

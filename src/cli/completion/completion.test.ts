@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -89,27 +89,29 @@ describe.skipIf(needs('fish'))('fish', () => {
 describe.skipIf(needs('zsh'))('zsh', () => {
   it('reads the script, and takes it for gabarit', async () => {
     const script =
-      'autoload -U compinit && compinit -u -d zcompdump; source ./completion.zsh; print $_comps[gabarit]; functions -+ _gabarit_catalog_ls';
+      'autoload -U compinit && compinit -u -d zcompdump; source ./completion.zsh; print $_comps[gabarit]; print ${+functions[_gabarit_catalog_ls]}';
     const { stdout, stderr } = await exec(['zsh', '-f', '-c', script], { cwd: folder, env: { HOME: folder } });
-    expect([stdout, stderr]).toEqual(['_gabarit_start\n_gabarit_catalog_ls\n', '']);
+    expect([stdout, stderr]).toEqual(['_gabarit_start\n1\n', '']);
   });
 
-  /** Types the line and a tab into a real zsh, and reads what it makes of it when only one proposal is there. */
+  /** Types the line and a tab into a real zsh on a terminal, and reads what became of the line. */
   it.each(cases.filter(({ all }) => all?.length === 1))('completes "$line"', async ({ line, all }) => {
-    const script = `zmodload zsh/zpty
-zpty shell zsh -f -i
-zpty -w shell "PS1=; autoload -U compinit; compinit -u -d zcompdump; source ./completion.zsh; bindkey '^I' complete-word; print REA\\DY"
-zpty -r shell output '*READY*'
-zpty -w -n shell $1$'\\t'' ; echo $DONE$\\n'
-zpty -w shell ''
-zpty -r shell output '*DONE*'
-print -r -- "$output"
-zpty -d shell`;
-    const { stdout } = await exec(['zsh', '-f', '-c', script, 'zsh', `gabarit ${line}`], {
+    const setUp = [
+      'autoload -U compinit',
+      'compinit -u -d zcompdump',
+      'source ./completion.zsh',
+      'report() { zle complete-word; print -r -- "$BUFFER" > line.txt; exit }',
+      'zle -N report',
+      "bindkey '^I' report",
+      'print REA\\DY',
+    ].join('; ');
+    const script = `zmodload zsh/zpty; zpty shell zsh -f -i; zpty -w shell "$1"; zpty -r shell output '*READY*'; zpty -w -n shell "$2"$'\\t'; while zpty -r shell output; do; done`;
+    await exec(['zsh', '-f', '-c', script, 'zsh', setUp, `gabarit ${line}`], {
       cwd: folder,
       env: { PATH: `${folder}:/usr/bin:/bin`, HOME: folder, TERM: 'dumb' },
       timeoutMs: 30_000,
     });
-    expect(stdout).toContain(`${line.slice(0, line.lastIndexOf(' ') + 1)}${all?.[0] ?? ''} `);
+    const completed = (await readFile(join(folder, 'line.txt'), 'utf8')).trimEnd();
+    expect(completed).toBe(`gabarit ${line.slice(0, line.lastIndexOf(' ') + 1)}${all?.[0] ?? ''}`);
   });
 });

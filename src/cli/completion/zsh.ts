@@ -27,9 +27,9 @@ function functionOf({ path, children, options, argument }: CommandFacts): string
   const name = functionName(path);
   const specs = options.flatMap(optionSpecs);
   if (children.length === 0) {
-    const rest =
-      argument.kind === 'none' ? [] : [`'*:${argument.kind === 'words' ? 'word' : argument.kind}:${actionOf(argument)}'`];
-    return `${name}() {\n  _arguments -s ${[...specs, ...rest].join(' \\\n    ')}\n}`;
+    // Without a word on further arguments, zsh would stop completing after the first.
+    const rest = `'*:${argument.kind === 'words' || argument.kind === 'none' ? 'value' : argument.kind}:${actionOf(argument)}'`;
+    return `${name}() {\n  _arguments -s ${[...specs, rest].join(' \\\n    ')}\n}`;
   }
   const names = children.map((child) => quote(`${child.name}:${child.description}`)).join('\n    ');
   const calls = children.map((child) => `    ${child.name}) ${functionName(`${path} ${child.name}`.trim())} ;;`).join('\n');

@@ -5,7 +5,8 @@ import { digestOf } from '../util/digest.ts';
 import { AppError } from '../util/errors.ts';
 import { retry } from '../util/retry.ts';
 import { indexKey } from './keys.ts';
-import { parseDocument, readText } from './read-json.ts';
+import { parseDocument } from '../model/document.ts';
+import { readText } from './read-text.ts';
 
 /** The index of a template, or undefined when nothing of it was published. @throws AppError IMAGE_INVALID, STORE_FAILED */
 export async function readIndex(store: Store, template: string): Promise<TemplateIndex | undefined> {

@@ -17,7 +17,8 @@ import { didYouMean } from '../util/suggest.ts';
 import { findImage } from './find-image.ts';
 import { changeIndex, readIndex } from './index-file.ts';
 import { templateOfIndexKey, templatesPrefix } from './keys.ts';
-import { parseDocument, readText } from './read-json.ts';
+import { parseDocument } from '../model/document.ts';
+import { readText } from './read-text.ts';
 
 /** The catalog of what was published to a store. */
 export function openCatalog(store: Store): Catalog {

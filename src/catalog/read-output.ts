@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type Manifest, manifestSchema } from '../model/manifest.ts';
 import { type Digest, digestOf, digestOfFile } from '../util/digest.ts';
 import { AppError, errnoOf, type Fault } from '../util/errors.ts';
-import { parseDocument } from './read-json.ts';
+import { parseDocument } from '../model/document.ts';
 
 /** A file of an image, in its output folder. */
 export interface OutputFile {

@@ -10,18 +10,11 @@ const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/) as unknown as z.ZodType
 
 export const planProvisionSchema = z.discriminatedUnion('kind', [
   z.strictObject({
-    kind: z.literal('step'),
+    /** A shipped step, or a script of the person's own. */
+    kind: z.enum(['step', 'script']),
     name: z.string(),
     digest,
     /** Where its source lies: an absolute path, checked against the digest before use. */
-    source: z.string(),
-    environment: z.record(z.string(), z.string()),
-    network: z.boolean(),
-  }),
-  z.strictObject({
-    kind: z.literal('script'),
-    name: z.string(),
-    digest,
     source: z.string(),
     environment: z.record(z.string(), z.string()),
     network: z.boolean(),

@@ -12,7 +12,7 @@ import { loadTemplate } from './load.ts';
 import { makePlan, readPlan } from './make-plan.ts';
 import { checksFailed, runBuild } from './run-build.ts';
 import { openRun, sweepRuns } from './runs.ts';
-import type { Services } from './services.ts';
+import { housekeepingContext, type Services } from './services.ts';
 import { verifyImage } from './verify-image.ts';
 
 /** Builds several templates, some at the same time. One that fails does not stop the others. Results are in the order of the request. */
@@ -143,19 +143,10 @@ async function planOf(name: string, services: Services, ctx: StepContext): Promi
 
 /** Removes what builds left that were killed. */
 async function sweep(services: Services, signal: AbortSignal): Promise<void> {
-  const emit = services.bus.emitter();
-  const ctx: StepContext = {
-    workdir: services.cacheDir,
-    cacheDir: services.cacheDir,
-    offline: true,
-    force: false,
-    signal,
-    scope: new Scope(),
-    emit,
-  };
+  const ctx = housekeepingContext(services, signal);
   const swept = await sweepRuns(ctx, services.removeTrees);
   if (swept.length > 0)
-    emit({
+    ctx.emit({
       type: 'log',
       level: 'info',
       message: `Removed what ${swept.length === 1 ? 'an interrupted build' : `${swept.length} interrupted builds`} left behind`,

@@ -1,11 +1,9 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { StepContext } from '../model/step.ts';
 import { exec } from '../util/exec.ts';
 import { AppError } from '../util/errors.ts';
 import { lockFile } from '../util/lock-file.ts';
-import { Scope } from '../util/scope.ts';
-import type { Services } from './services.ts';
+import { housekeepingContext, type Services } from './services.ts';
 
 /** One thing in the build cache that can be removed by itself and made again. */
 export interface CacheEntry {
@@ -98,16 +96,7 @@ async function removeOldest(limit: number, services: Services, signal: AbortSign
   }
   const paths = removed.map(({ name }) => join(services.cacheDir, name));
   const layers = paths.filter((path) => path.startsWith(join(services.cacheDir, 'layers')));
-  const ctx: StepContext = {
-    workdir: services.cacheDir,
-    cacheDir: services.cacheDir,
-    offline: true,
-    force: false,
-    signal,
-    scope: new Scope(),
-    emit: services.bus.emitter(),
-  };
-  await services.removeTrees(layers, ctx);
+  await services.removeTrees(layers, housekeepingContext(services, signal));
   for (const path of paths) await rm(path, { recursive: true, force: true });
   return removed;
 }

@@ -1,5 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { compareVersions } from '../model/catalog.ts';
+import { parseDocument } from '../model/document.ts';
 import { type Manifest, manifestSchema } from '../model/manifest.ts';
 import { AppError } from '../util/errors.ts';
 
@@ -17,26 +19,7 @@ export async function readManifest(folder: string): Promise<Manifest> {
       hint: 'Give the folder of a version, for example out/debian-12/20261123.1.',
     });
   }
-  const value: unknown = parse(text);
-  const schema = value !== null && typeof value === 'object' && 'schema' in value ? String(value.schema) : '';
-  if (/^gabarit\.manifest\/(?!1$)\d+$/.test(schema)) {
-    throw new AppError('IMAGE_INVALID', `${path} is of a newer kind (${schema}) than this Gabarit knows`, {
-      hint: 'Use a newer Gabarit.',
-    });
-  }
-  const parsed = manifestSchema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  throw new AppError('IMAGE_INVALID', `${path} is not a manifest`, {
-    faults: parsed.error.issues.map((issue) => ({ file: path, message: `${issue.path.join('.')}: ${issue.message}` })),
-  });
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  return parseDocument(text, manifestSchema, 'gabarit.manifest/1', path);
 }
 
 /** The newest whole image of a plan, with at least these formats. */
@@ -63,12 +46,6 @@ export async function findImageOf(
 export async function versionsIn(templateDir: string): Promise<string[]> {
   const names = await readdir(templateDir).catch(() => [] as string[]);
   return names.filter((name) => /^\d{8}\.\d+$/.test(name)).toSorted(compareVersions);
-}
-
-function compareVersions(a: string, b: string): number {
-  const [dateA = 0, countA = 0] = a.split('.').map(Number);
-  const [dateB = 0, countB = 0] = b.split('.').map(Number);
-  return dateA - dateB || countA - countB;
 }
 
 /** `YYYYMMDD.N`: the day (UTC), and a count within it. */

@@ -1,12 +1,5 @@
-import { text } from 'node:stream/consumers';
 import type { ZodType } from 'zod';
-import type { Store } from '../model/store.ts';
 import { AppError } from '../util/errors.ts';
-
-/** An object as text. @throws AppError NOT_FOUND, STORE_FAILED */
-export async function readText(store: Store, key: string): Promise<string> {
-  return text(await store.get(key));
-}
 
 /**
  * JSON of a known schema (`gabarit.index/1`) from its text.

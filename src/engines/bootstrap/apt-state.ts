@@ -72,11 +72,13 @@ export async function runApt(state: AptState, argv: string[], signal: AbortSigna
 export async function updateIndexes(state: AptState, signal: AbortSignal): Promise<void> {
   const result = await runApt(state, ['apt-get', '-q', 'update'], signal, [0, 100]);
   if (result.exitCode === 0) return;
-  const lines = `${result.stdout}${result.stderr}`.split('\n').filter((line) => /^(E|W|Err)[:\s]/.test(line));
+  // The reason of an "Err:" stands on the next line.
+  const output = `${result.stdout}${result.stderr}`.replaceAll(/^(Err:.*)\n +(.*)$/gm, '$1: $2');
+  const lines = output.split('\n').filter((line) => /^(E|W|Err)[:\s]/.test(line));
   const text = lines.join('\n');
   const faults = lines.map((message) => ({ message }));
   if (
-    /NO_PUBKEY|BADSIG|EXPKEYSIG|REVKEYSIG|not signed|no longer signed|invalid signature|couldn't be verified|does not have a Release file|clearsigned|Splitting up|public key is not available/i.test(
+    /NO_PUBKEY|BADSIG|EXPKEYSIG|REVKEYSIG|not signed|no longer signed|invalid signature|couldn't be verified|clearsigned|Splitting up|public key is not available/i.test(
       text,
     )
   ) {
@@ -96,7 +98,7 @@ export async function updateIndexes(state: AptState, signal: AbortSignal): Promi
     `The package indexes of ${state.repositories.map((r) => `${r.uri} ${r.suite}`).join(', ')} could not be fetched`,
     {
       faults,
-      hint: 'Check the network and the proxy, or set another mirror; --offline uses what the cache holds.',
+      hint: 'Check the network, the proxy, and the address and suite of the repository; --offline uses what the cache holds.',
     },
   );
 }

@@ -85,21 +85,16 @@ export async function fetchPackages(
       onReady(item, path);
     }
   };
-  try {
-    await Promise.all(
-      Array.from({ length: connections }, async () => {
-        try {
-          await worker();
-        } catch (error) {
-          failed.abort();
-          throw error;
-        }
-      }),
-    );
-  } catch (error) {
-    ctx.signal.throwIfAborted();
-    throw toAppError(error, 'MIRROR_UNREACHABLE', 'The packages could not be fetched');
-  }
+  const failures: unknown[] = [];
+  const lane = (): Promise<void> =>
+    worker().catch((error: unknown) => {
+      failures.push(error);
+      failed.abort();
+    });
+  // All of them have ended, and have left nothing half-written, before the first failure is told.
+  await Promise.all(Array.from({ length: connections }, lane));
+  ctx.signal.throwIfAborted();
+  if (failures.length > 0) throw toAppError(failures[0], 'MIRROR_UNREACHABLE', 'The packages could not be fetched');
   return { downloadedBytes };
 }
 

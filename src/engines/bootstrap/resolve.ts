@@ -127,7 +127,7 @@ async function solve(state: AptState, request: ResolveRequest, signal: AbortSign
 }
 
 async function printUris(state: AptState, names: string[], signal: AbortSignal): Promise<Omit<LockedPackage, 'role'>[]> {
-  const result = await runApt(state, ['apt-get', 'install', '--print-uris', '-y', '-qq', '--', ...names], signal, [0, 100]);
+  const result = await runApt(state, ['apt-get', 'install', '--print-uris', '-y', '-q', '--', ...names], signal, [0, 100]);
   if (result.exitCode !== 0) throw await explain(state, `${result.stdout}${result.stderr}`, signal);
   const packages: Omit<LockedPackage, 'role'>[] = [];
   for (const line of result.stdout.split('\n')) {

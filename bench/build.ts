@@ -22,7 +22,7 @@ import { diskimageBuilder } from './peers/diskimage-builder.ts';
 import { mkosi } from './peers/mkosi.ts';
 import { mmdebstrap } from './peers/mmdebstrap.ts';
 import { vmdb2 } from './peers/vmdb2.ts';
-import { writeSection } from './section.ts';
+import { writeSection } from './markdown.ts';
 
 const template = 'debian-12';
 const codename = 'bookworm';

@@ -1,9 +1,10 @@
 /**
  * Compares the qcow2 writer with `qemu-img convert -c`, side by side in one run:
- *   node bench/formats.ts disk.raw        (a raw disk: gabarit build debian-12 --format raw)
+ *   node bench/formats.ts disk.raw [--markdown FILE]        (a raw disk: gabarit build debian-12 --formats raw)
  */
 import { mkdtemp, open, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { qcow2With } from '../src/formats/qcow2.ts';
 import { blocksOf, dataExtents } from '../src/formats/shared/extents.ts';
 import { type ClusterCodec, clusterSize } from '../src/formats/shared/packed-window.ts';
@@ -11,11 +12,12 @@ import type { Built } from '../src/model/engine.ts';
 import type { StepContext } from '../src/model/step.ts';
 import { exec } from '../src/util/exec.ts';
 import { Scope } from '../src/util/scope.ts';
+import { markdownTable, writeSection } from './markdown.ts';
 
 const changedClusters = 300;
 
-async function main(disk: string | undefined): Promise<void> {
-  if (disk === undefined) throw new Error('usage: node bench/formats.ts disk.raw');
+async function main(disk: string | undefined, markdown: string | undefined): Promise<void> {
+  if (disk === undefined) throw new Error('usage: node bench/formats.ts disk.raw [--markdown FILE]');
   const { size: virtualSize } = await stat(disk);
   await using scope = new Scope();
   const folder = await mkdtemp(`${disk}.bench-`);
@@ -76,15 +78,19 @@ async function main(disk: string | undefined): Promise<void> {
     [`gabarit, zstd 3, hot (${changedClusters} clusters changed)`, ours(zstd, { disk: changed, base })],
   ];
   let reference = 0;
+  const rows: string[][] = [];
   for (const [name, run] of runs) {
     const started = performance.now();
     await run();
     const seconds = (performance.now() - started) / 1000;
     reference ||= seconds;
     const { size } = await stat(join(folder, 'out.qcow2'));
-    const columns = [`${seconds.toFixed(2)} s`, `${(seconds / reference).toFixed(2)}x`, `${(size / 2 ** 20).toFixed(1)} MiB`];
-    console.log(name.padEnd(50), columns.map((column) => column.padStart(12)).join(''));
+    rows.push([name, seconds.toFixed(2), `${(seconds / reference).toFixed(2)}x`, `${(size / 2 ** 20).toFixed(1)} MiB`]);
+    console.log(rows.at(-1)?.join('  '));
   }
+  const report = markdownTable(['writer', 'seconds', 'to qemu-img', 'size'], rows);
+  console.log(`\n${report}`);
+  if (markdown !== undefined) await writeSection(markdown, 'formats', report);
 }
 
 /** A sparse copy with some clusters overwritten, evenly spread over the data. */
@@ -98,4 +104,5 @@ async function changeSome(disk: string, copy: string): Promise<void> {
   }
 }
 
-await main(process.argv[2]);
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { markdown: { type: 'string' } } });
+await main(positionals[0], values.markdown);

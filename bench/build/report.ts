@@ -1,3 +1,4 @@
+import { markdownTable } from '../markdown.ts';
 import { bars } from './bars.ts';
 import type { Machine } from './machine.ts';
 import type { Results, Sample } from './results.ts';
@@ -58,7 +59,7 @@ function timeTable({ results, peers }: Report): string {
         samples[0]?.size === undefined ? '' : mebibytes(samples[0].size),
       ];
     });
-  return table(
+  return markdownTable(
     ['seconds until the artifact is finished', 'runs', 'min', 'median', 'max', 'with checks', 'to mmdebstrap', 'size'],
     rows,
   );
@@ -71,7 +72,7 @@ function barTable(results: Results): string {
     const verdict = Number.isNaN(value) ? 'not measured' : (strict ? value < limit : value <= limit) ? 'holds' : '**missed**';
     return [title, show(value), `${strict ? '<' : '<='} ${show(limit)}`, verdict];
   });
-  return table(['bar', 'measured', 'limit', ''], rows);
+  return markdownTable(['bar', 'measured', 'limit', ''], rows);
 }
 
 /** Where the time of a cold build goes, beside the same steps when the packages are in the cache. */
@@ -83,16 +84,11 @@ function stepTable(results: Results): string {
     return seconds === undefined ? '' : decimals(seconds);
   };
   const rows = cold.steps.map(([step]) => [step, of(cold, step), of(cached, step), of(hot, step)]);
-  return table(['seconds by step, Gabarit', 'cold', 'cached', 'hot'], rows);
+  return markdownTable(['seconds by step, Gabarit', 'cold', 'cached', 'hot'], rows);
 }
 
 function middleOf(samples: Sample[]): Sample | undefined {
   return samples.toSorted((a, b) => a.seconds - b.seconds)[Math.floor((samples.length - 1) / 2)];
-}
-
-function table(head: string[], rows: string[][]): string {
-  const line = (cells: string[]): string => `| ${cells.join(' | ')} |`;
-  return [line(head), line(head.map((_, index) => (index === 0 ? '---' : '---:'))), ...rows.map(line)].join('\n');
 }
 
 function decimals(seconds: number): string {

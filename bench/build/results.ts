@@ -37,12 +37,13 @@ export class Results {
     if (this.of(name).length === 0) this.missing.set(name, reason);
   }
 
-  fail(name: string, error: unknown): void {
+  /** `say` gets the error as it is. */
+  fail(name: string, error: unknown, say: (error: unknown) => void = console.error): void {
     this.failures += 1;
     const reason = error instanceof Error ? error.message : String(error);
     // Whose mirror it is concerns nobody.
     this.missing.set(name, `failed: ${reason.replaceAll(/https?:\/\/[^/\s]+/g, "the host's mirror")}`);
-    console.error(error);
+    say(error);
   }
 
   /** The median of the wall seconds until the artifact; NaN when it was not measured. */

@@ -14,7 +14,7 @@ export interface Built {
   virtualSize: number;
   /** A disk that most of `disk` is equal to, already converted once: formats may reuse what is the same. */
   base?: { disk: string; folder: string };
-  /** Seconds since 1970: the time of the youngest file in the packages. Nothing in the image is younger. */
+  /** Seconds since 1970: one second after the youngest file in the packages. What the build wrote has this time, and nothing is younger. */
   sourceDateEpoch: number;
   /** Wall seconds by phase, for the manifest. */
   timings: Record<string, number>;

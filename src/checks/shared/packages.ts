@@ -127,7 +127,7 @@ const changesBy = new WeakMap<Rootfs, Promise<ChangedFiles>>();
 
 /**
  * Compares the files of all packages with their digests; the work is done once. `quick` reads only those that were written by the
- * build itself, which have the time of the youngest file; a file that was changed and given its old time is found by the full way.
+ * build itself, which have a time of their own, the youngest; a file that was changed and given its old time is found by the full way.
  */
 export function changedFiles(rootfs: Rootfs, quick = false): Promise<ChangedFiles> {
   const known = changesBy.get(rootfs) ?? compareFiles(rootfs, quick);

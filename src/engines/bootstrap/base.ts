@@ -151,7 +151,8 @@ async function unpackAll(
   let sourceDateEpoch = 0;
   for (const { members } of packages)
     for (const { mtime } of members) if (mtime > sourceDateEpoch && mtime < latest) sourceDateEpoch = mtime;
-  return { packages, sourceDateEpoch };
+  // One second later, so that what the build itself wrote can be told from what the packages brought.
+  return { packages, sourceDateEpoch: sourceDateEpoch + 1 };
 }
 
 /** One initramfs with the drivers of all platforms of the template, instead of guesses about the machine that builds. */

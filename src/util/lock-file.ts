@@ -32,26 +32,42 @@ export async function lockFile(path: string, options: LockOptions = {}): Promise
   return lock;
 }
 
+/** What flock says when somebody else has the lock. */
+const taken = 75;
+
 async function attempt(path: string, flags: string[], signal: AbortSignal | undefined): Promise<HeldLock | undefined> {
   signal?.throwIfAborted();
-  const child = start(['flock', ...flags, path, 'sh', '-c', 'echo locked; exec cat >/dev/null'], {
-    stdio: ['pipe', 'pipe', 'ignore'],
-  });
+  const child = start(
+    ['flock', '--conflict-exit-code', String(taken), ...flags, path, 'sh', '-c', 'echo locked; exec cat >/dev/null'],
+    {
+      stdio: ['pipe', 'pipe', 'pipe'],
+    },
+  );
+  let complaint = '';
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => (complaint += text));
+  child.stdin?.on('error', () => undefined); // It may be gone before it is told to go.
   const onAbort = (): void => void killGroup(child);
   signal?.addEventListener('abort', onAbort, { once: true });
-  const locked = await new Promise<boolean>((resolve, reject) => {
+  const exitCode = await new Promise<number | null | 'locked'>((resolve, reject) => {
     child.once('error', reject);
-    child.once('close', () => resolve(false));
-    child.stdout?.once('data', () => resolve(true));
+    child.once('close', resolve);
+    child.stdout?.once('data', () => resolve('locked'));
   });
   signal?.removeEventListener('abort', onAbort);
   if (signal?.aborted) {
     await killGroup(child);
     throw new AppError('CANCELLED', `Cancelled while waiting for ${path}`);
   }
-  if (!locked) return undefined;
+  if (exitCode === taken) return undefined;
+  if (exitCode !== 'locked') {
+    const full = complaint.includes('No space left on device');
+    throw new AppError(full ? 'DISK_FULL' : 'HOST_NOT_READY', `${path} cannot be locked: ${complaint.trim()}`, {
+      hint: full
+        ? 'Free some space (gabarit cache prune), or point GABARIT_CACHE to a larger disk.'
+        : 'Make the folder writable for this user, or choose another by GABARIT_CACHE or GABARIT_OUT.',
+    });
+  }
   const release = async (): Promise<void> => {
-    const closed = child.exitCode === null ? new Promise<void>((resolve) => child.once('close', () => resolve())) : undefined;
     child.stdin?.end();
     await closed;
   };

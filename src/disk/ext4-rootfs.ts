@@ -15,6 +15,8 @@ const maxFileSize = 2 ** 30;
 /** Names in all folders that were read; some 500 bytes of memory each. */
 const maxNames = 2_000_000;
 const maxDepth = 200;
+/** Inodes that are kept; a kilobyte each at most. */
+const maxInodes = 50_000;
 
 /** An ext4 file system, with what a `Rootfs` does not tell. */
 export interface Ext4Rootfs extends Rootfs {
@@ -28,7 +30,17 @@ export async function openExt4(source: BlockSource, offset: number, size: number
   const layout = await readExt4Layout(source, offset, size);
   const fs = openBlocks(source, offset, layout);
   const folders = new Map<number, Map<string, number>>();
+  const inodes = new Map<number, Inode>();
   let names = 0;
+
+  const inodeOf = async (number: number): Promise<Inode> => {
+    const known = inodes.get(number);
+    if (known) return known;
+    const inode = await readInode(fs, number);
+    if (inodes.size >= maxInodes) inodes.clear();
+    inodes.set(number, inode);
+    return inode;
+  };
 
   const namesIn = async (inode: Inode): Promise<Map<string, number>> => {
     const known = folders.get(inode.number);
@@ -48,7 +60,7 @@ export async function openExt4(source: BlockSource, offset: number, size: number
   };
   /** Follows a path like lstat, or with `follow` like stat. The root of the image is as far up as `..` goes. */
   const resolve = async (path: string, follow: boolean): Promise<Inode | undefined> => {
-    const trail: Inode[] = [await readInode(fs, rootInode)];
+    const trail: Inode[] = [await inodeOf(rootInode)];
     const parts = partsOf(path).toReversed();
     let links = 0;
     for (let part = parts.pop(); part !== undefined; part = parts.pop()) {
@@ -60,7 +72,7 @@ export async function openExt4(source: BlockSource, offset: number, size: number
       if (folder.type !== 'directory') return undefined;
       const number = (await namesIn(folder)).get(part);
       if (number === undefined) return undefined;
-      const inode = await readInode(fs, number);
+      const inode = await inodeOf(number);
       if (inode.type !== 'symlink' || (parts.length === 0 && !follow)) {
         trail.push(inode);
         continue;
@@ -78,7 +90,7 @@ export async function openExt4(source: BlockSource, offset: number, size: number
     if (seen.size > 0 && path.split('/').length > maxDepth) throw invalidFs('its folders lie too deep');
     seen.add(inode.number);
     for (const [name, number] of [...(await namesIn(inode))].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
-      const child = await readInode(fs, number);
+      const child = await inodeOf(number);
       const childPath = `${path}/${name}`;
       yield statOf(childPath, child);
       if (child.type === 'directory') yield* walk(child, childPath, seen);

@@ -46,12 +46,13 @@ async function attempt(path: string, flags: string[], signal: AbortSignal | unde
   let complaint = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (complaint += text));
   child.stdin?.on('error', () => undefined); // It may be gone before it is told to go.
+  const closed = new Promise<number | null>((resolve) => child.once('close', resolve));
   const onAbort = (): void => void killGroup(child);
   signal?.addEventListener('abort', onAbort, { once: true });
   const exitCode = await new Promise<number | null | 'locked'>((resolve, reject) => {
     child.once('error', reject);
-    child.once('close', resolve);
     child.stdout?.once('data', () => resolve('locked'));
+    void closed.then(resolve);
   });
   signal?.removeEventListener('abort', onAbort);
   if (signal?.aborted) {
@@ -67,9 +68,10 @@ async function attempt(path: string, flags: string[], signal: AbortSignal | unde
         : 'Make the folder writable for this user, or choose another by GABARIT_CACHE or GABARIT_OUT.',
     });
   }
+  const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
   const release = async (): Promise<void> => {
     child.stdin?.end();
-    await closed;
+    if (child.exitCode === null && child.signalCode === null) await closed;
   };
   return { release, [Symbol.asyncDispose]: release };
 }

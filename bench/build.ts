@@ -27,9 +27,11 @@ import { writeSection } from './markdown.ts';
 const template = 'debian-12';
 const codename = 'bookworm';
 
+const groups = ['gabarit', 'minimal', 'pair', 'mmdebstrap', 'vmdb2', 'mkosi', 'diskimage-builder'];
+
 const { values } = parseArgs({
   options: {
-    only: { type: 'string', default: 'gabarit,minimal,pair,mmdebstrap,vmdb2,mkosi,diskimage-builder' },
+    only: { type: 'string', default: groups.join(',') },
     runs: { type: 'string', default: '1' },
     'peer-runs': { type: 'string', default: '1' },
     minutes: { type: 'string', default: '60' },
@@ -40,8 +42,11 @@ const { values } = parseArgs({
 
 const command = `node bench/build.ts ${process.argv.slice(2).join(' ')}`.trim();
 const only = new Set(values.only.split(','));
-const runs = Number(values.runs);
-const peerRuns = Number(values['peer-runs']);
+for (const name of only) if (!groups.includes(name)) throw new Error(`--only knows ${groups.join(', ')}, not "${name}"`);
+const [runs, peerRuns, minutes] = [values.runs, values['peer-runs'], values.minutes].map((text) =>
+  z.coerce.number().positive().parse(text),
+) as [number, number, number];
+const begun = performance.now();
 
 await using scope = new Scope();
 const stop = new AbortController();
@@ -57,31 +62,29 @@ if (!machine.quiet)
 
 const planned = await gabaritPlan(template, await openFolders(scratch, 'plan'), stop.signal);
 const { lock } = z.looseObject({ lock: lockSchema }).parse(planned);
-const results = new Results();
+const results = new Results((line) => console.log(`${clock()} ${line}`));
 const peer = (candidate: typeof mkosi, count: number): Piece => peerPiece(candidate, count, { lock, codename, scratch }, results);
 const pieces: Piece[] = [
   ...gabaritPieces({ template, scratch, runs, results }, peer(mmdebstrap, runs)),
   ...[vmdb2, mkosi, diskimageBuilder].map((candidate) => peer(candidate, peerRuns)),
 ].filter(({ group }) => only.has(group));
 
-const deadline = performance.now() + Number(values.minutes) * 60_000;
+const deadline = begun + minutes * 60_000;
 for (let round = 0; round < Math.max(runs, peerRuns); round += 1) {
   for (const piece of pieces) {
     if (round >= piece.runs) continue;
     if (performance.now() > deadline) {
-      results.skip(piece.name, `no time left of ${values.minutes} minutes`);
+      results.skip(piece.name, `no time left of ${minutes} minutes`);
       continue;
     }
     // What the one before has not written yet must not slow this one down.
     await exec(['sync']);
-    const started = performance.now();
     try {
       await piece.run(round, stop.signal);
     } catch (error) {
       stop.signal.throwIfAborted();
       results.fail(piece.name, error);
     }
-    console.log(`${piece.name}, run ${round + 1}: ${((performance.now() - started) / 1000).toFixed(1)} s in all`);
   }
 }
 
@@ -89,3 +92,9 @@ const report = renderReport({ command, machine, packages: lock.packages, peers: 
 console.log(`\n${report}`);
 if (values.markdown !== undefined) await writeSection(values.markdown, 'build', report);
 if (results.failures > 0) process.exitCode = 1;
+
+/** Minutes and seconds since the beginning. */
+function clock(): string {
+  const seconds = Math.floor((performance.now() - begun) / 1000);
+  return `${String(Math.floor(seconds / 60)).padStart(2)}:${String(seconds % 60).padStart(2, '0')}`;
+}

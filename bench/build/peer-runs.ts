@@ -13,7 +13,8 @@ import type { Results } from './results.ts';
 
 export const peers = [mmdebstrap, vmdb2, mkosi, diskimageBuilder];
 
-const timeoutMs = 8 * 60_000;
+/** Twice what the slowest takes on a quiet machine of two cores. */
+const timeoutMs = 5 * 60_000;
 
 /** A peer's run; skipped by name when it is not installed. */
 export function peerPiece(

@@ -1,3 +1,4 @@
+import { AppError } from '../../src/util/errors.ts';
 import type { Memory } from './memory.ts';
 
 /** What one run took. */
@@ -24,9 +25,17 @@ export class Results {
   readonly samples = new Map<string, Sample[]>();
   readonly missing = new Map<string, string>();
   failures = 0;
+  readonly #say: (line: string) => void;
+
+  /** `say` gets a line for everything that is measured or fails, as it happens. */
+  constructor(say: (line: string) => void = () => undefined) {
+    this.#say = say;
+  }
 
   add(name: string, sample: Sample): void {
     this.samples.set(name, [...this.of(name), sample]);
+    const steps = (sample.steps ?? []).map(([step, seconds]) => `${step} ${seconds.toFixed(1)}`).join(', ');
+    this.#say(`${name}: ${sample.seconds.toFixed(1)} s${steps === '' ? '' : ` (${steps})`}`);
   }
 
   of(name: string): Sample[] {
@@ -37,13 +46,13 @@ export class Results {
     if (this.of(name).length === 0) this.missing.set(name, reason);
   }
 
-  /** `say` gets the error as it is. */
-  fail(name: string, error: unknown, say: (error: unknown) => void = console.error): void {
+  fail(name: string, error: unknown): void {
     this.failures += 1;
     const reason = error instanceof Error ? error.message : String(error);
     // Whose mirror it is concerns nobody.
     this.missing.set(name, `failed: ${reason.replaceAll(/https?:\/\/[^/\s]+/g, "the host's mirror")}`);
-    say(error);
+    const lines = error instanceof AppError ? error.details['lastLines'] : undefined;
+    this.#say(`${name}: failed: ${reason}${Array.isArray(lines) ? `\n  ${lines.join('\n  ')}` : ''}`);
   }
 
   /** The median of the wall seconds until the artifact; NaN when it was not measured. */

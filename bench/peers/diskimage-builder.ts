@@ -29,7 +29,7 @@ export const diskimageBuilder: Peer = {
         ...elements,
       ],
       env: {
-        TMPDIR: work,
+        TMPDIR: '/tmp',
         TMP_DIR: work,
         DIB_RELEASE: codename,
         DIB_DISTRIBUTION_MIRROR: mirrorOf(lock, codename),

@@ -34,7 +34,7 @@ export const mkosi: Peer = {
         `--workspace-dir=${folder}`,
         'build',
       ],
-      env: { TMPDIR: folder },
+      env: { TMPDIR: '/tmp' },
     };
   },
 };

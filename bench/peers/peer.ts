@@ -23,6 +23,7 @@ export interface PeerJob {
 
 export interface PeerCommand {
   argv: string[];
+  /** TMPDIR must be a folder that an image has too, for tools that hand their environment to package scripts. */
   env?: Record<string, string>;
 }
 

@@ -30,7 +30,7 @@ export const vmdb2: Peer = {
     await writeFile(spec, JSON.stringify({ steps }));
     return {
       argv: ['vmdb2', spec, '--output', join(folder, 'disk.raw'), '--log', join(folder, 'log')],
-      env: { TMPDIR: folder, ...(partitions ? {} : { PATH: standInPath() }) },
+      env: { TMPDIR: '/tmp', ...(partitions ? {} : { PATH: standInPath() }) },
     };
   },
 };

@@ -68,10 +68,9 @@ async function attempt(path: string, flags: string[], signal: AbortSignal | unde
         : 'Make the folder writable for this user, or choose another by GABARIT_CACHE or GABARIT_OUT.',
     });
   }
-  const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
   const release = async (): Promise<void> => {
     child.stdin?.end();
-    if (child.exitCode === null && child.signalCode === null) await closed;
+    await closed;
   };
   return { release, [Symbol.asyncDispose]: release };
 }

@@ -13,7 +13,7 @@ export interface Measured {
   totalSeconds: number;
   /** Bytes of the artifact. */
   size: number;
-  /** Wall seconds by step; what was reused is absent. */
+  /** Wall seconds by step; what was reused is absent. Together they are the whole command. */
   steps: [string, number][];
   memory: Memory;
 }
@@ -25,7 +25,7 @@ export interface Folders {
   out: string;
 }
 
-const eventSchema = z.looseObject({ type: z.string(), step: z.string().optional() });
+const eventSchema = z.looseObject({ type: z.string(), step: z.string().optional(), durationMs: z.number().optional() });
 const resultSchema = z.looseObject({
   results: z.array(
     z.looseObject({
@@ -41,6 +41,7 @@ export async function gabaritBuild(template: string, folders: Folders, signal: A
   const started = performance.now();
   const seconds = (): number => (performance.now() - started) / 1000;
   let artifactSeconds: number | undefined;
+  let planSeconds = 0;
   let result: z.output<typeof resultSchema>['results'][number] | undefined;
   const memory = watchMemory();
   try {
@@ -55,6 +56,8 @@ export async function gabaritBuild(template: string, folders: Folders, signal: A
         const value: unknown = JSON.parse(line);
         const event = eventSchema.parse(value);
         if (event.type === 'step.finished' && event.step === 'convert') artifactSeconds = seconds();
+        // What the build itself counts begins after the plan.
+        if (event.type === 'step.finished' && event.step === 'plan') planSeconds = (event.durationMs ?? 0) / 1000;
         if (event.type === 'result') result = resultSchema.parse(value).results[0];
       },
     });
@@ -63,11 +66,13 @@ export async function gabaritBuild(template: string, folders: Folders, signal: A
   }
   const totalSeconds = seconds();
   if (result === undefined) throw new Error(`gabarit build ${template} gave no result`);
+  const steps: [string, number][] = [['plan', planSeconds], ...result.seconds];
+  const rest = totalSeconds - steps.reduce((sum, [, value]) => sum + value, 0);
   return {
     artifactSeconds: artifactSeconds ?? totalSeconds,
     totalSeconds,
     size: result.artifacts[0]?.size ?? 0,
-    steps: result.seconds,
+    steps: [...steps, ['start, end and what no step counts', rest]],
     memory: memory.peak,
   };
 }

@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError, errnoOf, type ErrorCode } from './errors.ts';
 
 /** The Debian package that brings a tool, for the error that says it is missing. */
@@ -24,9 +26,11 @@ export interface ExecOptions {
   /** Added to the small allow-listed environment; nothing else of ours reaches the child. */
   env?: Record<string, string>;
   /** Sent to standard input, which is then closed. Secrets go this way, never by argv. */
-  input?: string | Uint8Array | Readable;
+  input?: string | Uint8Array;
   signal?: AbortSignal | undefined;
   timeoutMs?: number;
+  /** How long a command that is cancelled or out of time may take to clean up before it is killed; 5 s by default. */
+  killDelayMs?: number;
   /** Exit codes that are not a failure; 0 by default. */
   okExitCodes?: readonly number[];
   /** Called for every full line of standard output and standard error as it comes. */
@@ -48,8 +52,9 @@ export interface ExecResult {
 
 const keptLines = 30;
 const killDelayMs = 5000;
+const stragglerDelayMs = 500;
 /** Cannot be reached by a person's command line, and keeps a runaway child from filling our memory. */
-const maxCollectedBytes = 256 * 1024 * 1024;
+const maxCollectedLength = 256 * 1024 * 1024;
 
 function childEnvironment(extra: Record<string, string>): Record<string, string> {
   const env: Record<string, string> = { LC_ALL: 'C.UTF-8', PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' };
@@ -60,21 +65,29 @@ function childEnvironment(extra: Record<string, string>): Record<string, string>
   return { ...env, ...extra };
 }
 
-/** Ends a process group politely, then by force; resolves when the leader is gone. */
+/** Ends a process group politely, then by force; resolves when the leader and all others are gone. */
 export async function killGroup(child: ChildProcess, delayMs = killDelayMs): Promise<void> {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  let deadline = performance.now() + delayMs;
   const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  signalGroup(child.pid, 'SIGTERM');
-  const timer = setTimeout(() => signalGroup(child.pid as number, 'SIGKILL'), delayMs);
+  // Those whom it started may stay longer. Not for long: on some hosts nobody collects the dead, who then seem to stay for ever.
+  void gone.then(() => (deadline = Math.min(deadline, performance.now() + stragglerDelayMs)));
+  let left = signalGroup(child.pid, 'SIGTERM');
+  while (left && performance.now() < deadline) {
+    await sleep(10);
+    left = signalGroup(child.pid, 0);
+  }
+  if (left) signalGroup(child.pid, 'SIGKILL');
   await gone;
-  clearTimeout(timer);
 }
 
-function signalGroup(pid: number, signal: NodeJS.Signals): void {
+/** Returns false when there is nobody left in the group. */
+function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
   try {
-    process.kill(-pid, signal);
+    return process.kill(-pid, signal);
   } catch (error) {
-    if (errnoOf(error) !== 'ESRCH') throw error;
+    if (errnoOf(error) === 'ESRCH') return false;
+    throw error;
   }
 }
 
@@ -97,7 +110,11 @@ export function start(argv: readonly string[], options: SpawnOptions = {}): Chil
   });
 }
 
-function missingTool(command: string, cause: unknown): AppError {
+function startFailure(command: string, cwd: string | undefined, cause: Error): Error {
+  if (errnoOf(cause) !== 'ENOENT') return cause;
+  // The system says the same of a folder that is not there.
+  if (cwd !== undefined && !existsSync(cwd))
+    return new Error(`${command} cannot run in ${cwd}: there is no such folder`, { cause });
   const name = command.split('/').at(-1) ?? command;
   const pkg = toolPackages[name];
   return new AppError('TOOL_MISSING', `${name} is not installed`, {
@@ -106,10 +123,11 @@ function missingTool(command: string, cause: unknown): AppError {
   });
 }
 
-function splitLines(stream: Readable, onLine: (line: string) => void): void {
+function splitLines(stream: Readable, onLine: (line: string) => void, onText: (text: string) => void): void {
   let rest = '';
   stream.setEncoding('utf8');
   stream.on('data', (chunk: string) => {
+    onText(chunk);
     const lines = (rest + chunk).split('\n');
     rest = lines.pop() ?? '';
     for (const line of lines) onLine(line);
@@ -137,40 +155,40 @@ export async function exec(argv: readonly string[], options: ExecOptions = {}): 
     stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   });
   const tail: string[] = [];
-  const stdout: string[] = [];
-  const stderr: string[] = [];
-  let collected = 0;
-  const take = (line: string, stream: 'stdout' | 'stderr'): void => {
-    tail.push(line);
-    if (tail.length > keptLines) tail.shift();
-    if (stream === 'stderr' || options.stdout !== 'lines') {
-      collected += line.length + 1;
-      if (collected < maxCollectedBytes) (stream === 'stdout' ? stdout : stderr).push(line);
-    }
-    options.onLine?.(line, stream);
-  };
-  if (child.stdout) splitLines(child.stdout, (line) => take(line, 'stdout'));
-  if (child.stderr) splitLines(child.stderr, (line) => take(line, 'stderr'));
+  const said = { stdout: '', stderr: '' };
+  for (const stream of ['stdout', 'stderr'] as const) {
+    const source = child[stream];
+    if (source === null) continue;
+    const onLine = (line: string): void => {
+      tail.push(line);
+      if (tail.length > keptLines) tail.shift();
+      options.onLine?.(line, stream);
+    };
+    const onText = (text: string): void => {
+      const wanted = stream === 'stderr' || options.stdout !== 'lines';
+      if (wanted && said[stream].length + text.length <= maxCollectedLength) said[stream] += text;
+    };
+    splitLines(source, onLine, onText);
+  }
 
   let stopped: 'cancelled' | 'timeout' | undefined;
   let killing: Promise<void> | undefined;
   const stop = (why: 'cancelled' | 'timeout'): void => {
     stopped ??= why;
-    killing ??= killGroup(child);
+    killing ??= killGroup(child, options.killDelayMs);
   };
   const onAbort = (): void => stop('cancelled');
   options.signal?.addEventListener('abort', onAbort, { once: true });
   const timer = options.timeoutMs === undefined ? undefined : setTimeout(() => stop('timeout'), options.timeoutMs);
   try {
     const closed = new Promise<number>((resolve, reject) => {
-      child.once('error', (error) => reject(errnoOf(error) === 'ENOENT' ? missingTool(command, error) : error));
+      child.once('error', (error) => reject(startFailure(command, options.cwd, error)));
       child.once('close', (code, signal) => resolve(code ?? 128 + (signal ? constants.signals[signal] : 0)));
     });
     if (child.stdin && options.input !== undefined) {
       // A child that does not read its input closes the pipe; its exit code tells the story.
       child.stdin.on('error', () => undefined);
-      if (typeof options.input === 'string' || options.input instanceof Uint8Array) child.stdin.end(options.input);
-      else options.input.pipe(child.stdin);
+      child.stdin.end(options.input);
     }
     const exitCode = await closed;
     await killing;
@@ -191,8 +209,7 @@ export async function exec(argv: readonly string[], options: ExecOptions = {}): 
         ...(code === 'DISK_FULL' ? { hint: 'Free some space, or point GABARIT_CACHE to a larger disk.' } : {}),
       });
     }
-    const text = (lines: string[]): string => (lines.length > 0 ? `${lines.join('\n')}\n` : '');
-    return { stdout: text(stdout), stderr: text(stderr), exitCode, durationMs };
+    return { ...said, exitCode, durationMs };
   } finally {
     clearTimeout(timer);
     options.signal?.removeEventListener('abort', onAbort);

@@ -95,20 +95,25 @@ interface Node {
   children: Map<string, Node | Buffer>;
 }
 
+/** Names of 8 and 3 letters, without those that FAT has a use for. */
+const shortName = /^[A-Z0-9!#$%&'()@^_`{}~-]{1,8}(\.[A-Z0-9!#$%&'()@^_`{}~-]{1,3})?$/;
+
+/** @throws RangeError for names that FAT32 cannot hold, and for two things of one name */
 function tree(files: FatFile[]): Node {
   const root: Node = { children: new Map() };
   for (const { path, content } of files) {
-    const parts = path.split('/');
+    const parts = path.toUpperCase().split('/');
+    const wrong = parts.find((part) => !shortName.test(part));
+    if (wrong !== undefined) throw new RangeError(`"${wrong}" is not a name of 8 and 3 letters`);
     const name = parts.pop() ?? '';
     let node = root;
     for (const part of parts) {
-      let child = node.children.get(part);
-      if (child === undefined || Buffer.isBuffer(child)) {
-        child = { children: new Map() };
-        node.children.set(part, child);
-      }
+      const child = node.children.get(part) ?? { children: new Map() };
+      if (Buffer.isBuffer(child)) throw new RangeError(`The name of ${path} is taken twice`);
+      node.children.set(part, child);
       node = child;
     }
+    if (node.children.has(name)) throw new RangeError(`The name of ${path} is taken twice`);
     node.children.set(name, content);
   }
   return root;
@@ -117,12 +122,7 @@ function tree(files: FatFile[]): Node {
 function entry(name: string, attributes: number, cluster: number, size: number, stamp: { date: number; time: number }): Buffer {
   const bytes = Buffer.alloc(32);
   const [stem = '', extension = ''] =
-    name === '.' || name === '..'
-      ? [name]
-      : attributes === 0x08
-        ? [name.slice(0, 8), name.slice(8, 11)]
-        : name.toUpperCase().split('.');
-  if (stem.length > 8 || extension.length > 3) throw new RangeError(`"${name}" is not a name of 8 and 3 letters`);
+    name === '.' || name === '..' ? [name] : attributes === 0x08 ? [name.slice(0, 8), name.slice(8, 11)] : name.split('.');
   bytes.write(stem.padEnd(8) + extension.padEnd(3), 0, 'latin1');
   bytes[11] = attributes;
   bytes.writeUInt16LE(stamp.time, 14);

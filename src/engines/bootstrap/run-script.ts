@@ -26,24 +26,27 @@ export async function runScript(
   const shell = /^#!\s*(?:\/usr\/bin\/env\s+)?(?:\/\S*\/)?(sh|dash|bash)\b/.exec(text)?.[1];
   // A shell can tell each command before it runs it, which is how the failing line is known; Debian's sh does not number its lines.
   // The shipped steps say themselves what failed.
-  const argv = shell && item.kind === 'script' ? [shell, '-x', script] : shell ? [shell, script] : [script];
-  const prompt = shell === 'bash' ? '+gabarit:$LINENO: ' : '+gabarit:: ';
+  const traced = shell !== undefined && item.kind === 'script';
+  const argv = [...(shell ? [shell] : []), ...(traced && shell !== 'bash' ? ['-x'] : []), script];
+  // As root, bash takes no PS4 from its environment.
+  const bashTrace = `${insideDir}/bash-trace`;
+  await writeFile(join(tree, bashTrace), "unset BASH_ENV\nPS4='+gabarit:$LINENO: '\nset -x\n");
   let line = 0;
   let command = '';
   const said: string[] = [];
   try {
     await runInside(
       tree,
-      [...(item.network ? [] : ['unshare', '--net']), ...argv],
-      { ...environment, PS4: prompt },
+      [...ownWorld(item.network), ...argv],
+      { ...environment, ...(traced ? (shell === 'bash' ? { BASH_ENV: bashTrace } : { PS4: '+gabarit:: ' }) : {}) },
       {
         errorCode: 'SCRIPT_FAILED',
         what: item.name,
         onLine: (output, stream) => {
-          const traced = stream === 'stderr' ? trace.exec(output) : null;
-          if (traced) {
-            line = Number(traced[1]);
-            command = traced[2] ?? '';
+          const step = stream === 'stderr' ? trace.exec(output) : null;
+          if (step) {
+            line = Number(step[1]);
+            command = step[2] ?? '';
             emit({ type: 'log', level: 'debug', message: command, source: item.name });
           } else {
             said.push(output);
@@ -68,8 +71,18 @@ export async function runScript(
   }
 }
 
+/**
+ * A script ends with everything that it started, also what it sent to the background; and its signals reach nothing of ours. A shell
+ * is the first process there, because the kernel lets no signal harm that one: the script may still end itself by one.
+ */
+function ownWorld(network: boolean): string[] {
+  const unshare = ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc', '--propagation', 'unchanged'];
+  return [...unshare, ...(network ? [] : ['--net']), 'sh', '-c', '"$@"; exit $?', 'sh'];
+}
+
 /** The line that a traced command stands on: the one that shares the most words with it, or 0 when two are equally near. */
 function lineOf(text: string, command: string): number {
+  if (command === '') return 0;
   const traced = new Set(command.split(/\s+/));
   const scores = text
     .split('\n')

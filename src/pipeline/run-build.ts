@@ -70,7 +70,8 @@ export async function runBuild(
     const { output: checked, durationMs } = await check(plan, artifacts, services, ctx);
     seconds.push(['check', durationMs / 1000]);
 
-    const part = join(templateDir, `.${version}.part`);
+    // We hold the template's lock: what lies here is from a build that was killed.
+    const part = join(templateDir, '.part');
     await rm(part, { recursive: true, force: true });
     const manifest = await writeOutput(part, { plan, version, built, artifacts, checked, seconds, gabarit: services.version });
     const failed = checked.verdicts.filter(({ status }) => status === 'fail');

@@ -10,7 +10,7 @@ import { runInNamespace } from './namespace.ts';
 const inside = new URL('./inside.ts', import.meta.url);
 
 /**
- * Finds a layer by its digest in the cache, or makes it. It is made beside its final place and renamed when it is whole; two builds
+ * Finds a layer by its digest in the cache, or makes it. It is made in the run's folder and renamed when it is whole; two builds
  * that need the same layer wait for each other. `facts` is what later steps must know of it (JSON).
  */
 export async function ensureLayer<T>(
@@ -37,7 +37,8 @@ export async function ensureLayer<T>(
   try {
     const meanwhile = await found();
     if (meanwhile && (!ctx.force || (await stat(join(folder, 'layer.json'))).mtimeMs > asked)) return meanwhile;
-    const part = `${folder}.part`;
+    // In the run's own folder, which is swept when we are killed.
+    const part = join(ctx.workdir, `${kind}-layer`);
     await removeTrees([part, folder], ctx);
     await mkdir(part);
     try {

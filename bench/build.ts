@@ -70,27 +70,26 @@ const pieces: Piece[] = [
 ].filter(({ group }) => only.has(group));
 
 const deadline = begun + minutes * 60_000;
-for (let round = 0; round < Math.max(runs, peerRuns); round += 1) {
-  for (const piece of pieces) {
-    if (round >= piece.runs) continue;
-    if (performance.now() > deadline) {
-      results.skip(piece.name, `no time left of ${minutes} minutes`);
-      continue;
-    }
-    // What the one before has not written yet must not slow this one down.
-    await exec(['sync']);
-    try {
-      await piece.run(round, stop.signal);
-    } catch (error) {
-      stop.signal.throwIfAborted();
-      results.fail(piece.name, error);
-    }
+const rounds = Array.from({ length: Math.max(runs, peerRuns) }, (_, round) => round);
+const turns = rounds.flatMap((round) => pieces.filter((piece) => round < piece.runs).map((piece) => ({ piece, round })));
+for (const { piece, round } of turns) {
+  if (stop.signal.aborted || performance.now() > deadline) {
+    results.skip(piece.name, stop.signal.aborted ? 'stopped before' : `no time left of ${minutes} minutes`);
+    continue;
+  }
+  // What the one before has not written yet must not slow this one down.
+  await exec(['sync']);
+  try {
+    await piece.run(round, stop.signal);
+  } catch (error) {
+    results.fail(piece.name, error);
   }
 }
 
 const report = renderReport({ command, machine, packages: lock.packages, peers: await describePeers(), results });
 console.log(`\n${report}`);
-if (values.markdown !== undefined) await writeSection(values.markdown, 'build', report);
+// What was stopped is not worth keeping.
+if (values.markdown !== undefined && !stop.signal.aborted) await writeSection(values.markdown, 'build', report);
 if (results.failures > 0) process.exitCode = 1;
 
 /** Minutes and seconds since the beginning. */

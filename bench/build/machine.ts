@@ -17,7 +17,7 @@ export interface Machine {
 }
 
 export async function describeMachine(folder: string): Promise<Machine> {
-  const { stdout } = await exec(['stat', '--file-system', '--format=%T', folder]);
+  const { stdout } = await exec(['findmnt', '--noheadings', '--output', 'FSTYPE', '--target', folder]);
   const load = loadavg()[0] ?? 0;
   return {
     cores: cpus().length,

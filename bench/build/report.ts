@@ -68,7 +68,7 @@ function timeTable({ results, peers }: Report): string {
 function barTable(results: Results): string {
   const rows = bars(results).map(({ title, value, limit, unit, strict }) => {
     const show = (figure: number): string =>
-      unit === 'x' ? ratio(figure) : unit === 's' ? `${decimals(figure)} s` : mebibytes(figure);
+      unit === 'x' ? ratio(figure) : unit === 's' ? `${decimals(figure)}${Number.isNaN(figure) ? '' : ' s'}` : mebibytes(figure);
     const verdict = Number.isNaN(value) ? 'not measured' : (strict ? value < limit : value <= limit) ? 'holds' : '**missed**';
     return [title, show(value), `${strict ? '<' : '<='} ${show(limit)}`, verdict];
   });

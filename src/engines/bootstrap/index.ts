@@ -134,6 +134,9 @@ async function makeBase(
     { network: false },
     ctx,
   );
+  // Neither goes on when the other has failed.
+  const stop = new AbortController();
+  work.result.catch(() => stop.abort());
   const fetching = fetchPackages(
     plan.lock.packages,
     plan.lock.repositories,
@@ -141,7 +144,7 @@ async function makeBase(
       cacheDir: ctx.cacheDir,
       workdir: ctx.workdir,
       offline: ctx.offline,
-      signal: ctx.signal,
+      signal: AbortSignal.any([ctx.signal, stop.signal]),
       onProgress: (done, total) =>
         ctx.emit({ type: 'step.progress', step: 'base', done, total, unit: 'bytes', note: 'fetching packages' }),
     },
@@ -151,7 +154,7 @@ async function makeBase(
     () => undefined,
     (error: unknown) => ({ error }),
   );
-  if (failure !== undefined) {
+  if (failure !== undefined && !stop.signal.aborted) {
     work.cancel();
     await work.result.catch(() => undefined); // It only says that it was stopped.
     throw failure.error;

@@ -111,7 +111,8 @@ async function peerTree(plan: Plan, folder: string): Promise<string> {
       '--mode=root',
       '--variant=essential',
       '--aptopt=APT::Install-Recommends "false"',
-      '--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr',
+      // On all releases, /bin and its like are links into /usr.
+      '--setup-hook=for name in bin sbin lib lib64; do mkdir -p "$1/usr/$name" && ln -s "usr/$name" "$1/$name"; done',
       `--setup-hook=mkdir -p "$1/etc/apt/preferences.d" && cp ${preferences} "$1/etc/apt/preferences.d/peer"`,
       `--include=${names.join(',')}`,
       '--skip=cleanup/apt/lists',

@@ -81,18 +81,18 @@ function parseTriggers(text: string): { directive: string; trigger: string }[] {
 async function stanza(tree: string, item: UnpackedPackage): Promise<string> {
   const lines = (item.control.get('control')?.content.toString('utf8') ?? '').trimEnd().split('\n');
   lines.splice(1, 0, 'Status: install ok unpacked');
-  const conffiles = (item.control.get('conffiles')?.content.toString('utf8') ?? '')
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line.startsWith('/'));
-  if (conffiles.length > 0) {
-    lines.push('Conffiles:');
-    for (const path of conffiles) {
-      const md5 = createHash('md5')
-        .update(await readFile(join(tree, path)))
-        .digest('hex');
-      lines.push(` ${path} ${md5}`);
-    }
+  const conffiles = (item.control.get('conffiles')?.content.toString('utf8') ?? '').split('\n').map((line) => line.trim());
+  if (conffiles.some(Boolean)) lines.push('Conffiles:');
+  for (const line of conffiles.filter(Boolean)) {
+    const gone = /^remove-on-upgrade\s+(.*)$/.exec(line)?.[1];
+    // A file that this version no longer brings has no content; this is how dpkg notes it.
+    if (gone !== undefined) lines.push(` ${gone} newconffile remove-on-upgrade`);
+    else
+      lines.push(
+        ` ${line} ${createHash('md5')
+          .update(await readFile(join(tree, line)))
+          .digest('hex')}`,
+      );
   }
   return `${lines.join('\n')}\n`;
 }

@@ -54,7 +54,11 @@ async function detachLoops(folder: string): Promise<void> {
   const { stdout } = await exec(['losetup', '--list', '--noheadings', '--raw', '--output', 'NAME,BACK-FILE']);
   for (const line of stdout.split('\n')) {
     const [device, file] = line.split(' ');
-    if (device !== undefined && file?.startsWith(`${folder}/`)) await exec(['losetup', '--detach', device]);
+    if (device !== undefined && file?.startsWith(`${folder}/`)) {
+      await exec(['losetup', '--detach', device]);
+      // The name that the stand-in for kpartx gave it.
+      await rm(device.replace('/dev/', '/dev/mapper/').concat('p1'), { force: true });
+    }
   }
 }
 

@@ -2,17 +2,17 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { baseSystemChecks } from '../src/checks/base-system.ts';
-import { cloudInitChecks } from '../src/checks/cloud-init.ts';
-import { guestAgentChecks } from '../src/checks/guest-agents.ts';
-import { hardeningKernelChecks } from '../src/checks/hardening-kernel.ts';
-import { hardeningChecks } from '../src/checks/hardening.ts';
-import { sshServerChecks } from '../src/checks/ssh-server.ts';
-import type { Finding, RootfsCheck } from '../src/model/check.ts';
-import type { Plan } from '../src/model/plan.ts';
-import { shippedSteps, templateSchema } from '../src/model/template.ts';
-import { exec } from '../src/util/exec.ts';
-import { defects } from './provision-defects.ts';
+import { baseSystemChecks } from '../../src/checks/base-system.ts';
+import { cloudInitChecks } from '../../src/checks/cloud-init.ts';
+import { guestAgentChecks } from '../../src/checks/guest-agents.ts';
+import { hardeningKernelChecks } from '../../src/checks/hardening-kernel.ts';
+import { hardeningChecks } from '../../src/checks/hardening.ts';
+import { sshServerChecks } from '../../src/checks/ssh-server.ts';
+import type { Finding, RootfsCheck } from '../../src/model/check.ts';
+import type { Plan } from '../../src/model/plan.ts';
+import { shippedSteps, templateSchema } from '../../src/model/template.ts';
+import { exec } from '../../src/util/exec.ts';
+import { defects } from '../provision-defects.ts';
 import {
   copyTree,
   folderRootfs,
@@ -24,8 +24,8 @@ import {
   releases,
   removeTree,
   runStep,
-} from './real-tree.ts';
-import { needs, needsRoot } from './tools.ts';
+} from '../real-tree.ts';
+import { needs, needsRoot } from '../tools.ts';
 
 const checks = [
   ...baseSystemChecks,

@@ -18,7 +18,8 @@ export async function overlayTree(
     `lowerdir=${lower}`,
     `upperdir=${upper}`,
     `workdir=${work}`,
-    ...((await inUserNamespace()) ? ['userxattr'] : []),
+    // A moved folder must be there whole: some kernels only note where it was. Not possible with `userxattr`.
+    (await inUserNamespace()) ? 'userxattr' : 'redirect_dir=off',
   ];
   await exec(['mount', '-t', 'overlay', 'overlay', '-o', options.join(','), merged], {
     errorCode: 'HOST_NOT_READY',

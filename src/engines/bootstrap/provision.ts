@@ -8,6 +8,7 @@ import { Scope } from '../../util/scope.ts';
 import { bindInside, insideDir, insideEnvironment, mountTree, runInside } from './chroot.ts';
 import { type DiskIdentity, diskLayout, efiVolumeId, writeBootPartitions } from './disk-layout.ts';
 import { type BootFiles, grubMenu, writeGrubDefaults } from './grub.ts';
+import { exportXattrs } from './export-xattrs.ts';
 import type { InsideContext } from './inside-protocol.ts';
 import { overlayTree } from './overlay.ts';
 import { planReplay, type ReplaySources } from './replay.ts';
@@ -168,7 +169,9 @@ async function replay(request: ProvisionRequest, lower: string, merged: string, 
     upper: join(workdir, 'provision-upper'),
     merged,
     mergedForDebugfs: seen,
-    xattrFiles: await exportXattrs(lower, out, environment),
+    xattrs: await exportXattrs(`${out}/provision-upper`, '', out, (argv) =>
+      runInside(lower, argv, environment, { errorCode: 'BUILD_FAILED' }),
+    ),
     time: sourceDateEpoch,
   };
   const { commands, changed } = await planReplay(sources);
@@ -198,34 +201,4 @@ async function replay(request: ProvisionRequest, lower: string, merged: string, 
     );
   }
   return changed.length;
-}
-
-const xattrScript = `
-import json, os, sys
-top, out = sys.argv[1:3]
-found = {}
-n = 0
-for folder, folders, files in os.walk(top):
-    for name in folders + files:
-        path = os.path.join(folder, name)
-        for key in os.listxattr(path, follow_symlinks=False):
-            if 'overlay.' in key:
-                continue
-            n += 1
-            with open('%s/xattr-%d' % (out, n), 'wb') as f:
-                f.write(os.getxattr(path, key, follow_symlinks=False))
-            found.setdefault(path[len(top):], []).append({'name': key, 'file': '%s/xattr-%d' % (out, n)})
-print(json.dumps(found))
-`;
-
-/** Reads the extended attributes (file capabilities, access lists) of all that changed: Node cannot, the image's Python can. */
-async function exportXattrs(
-  lower: string,
-  out: string,
-  environment: Record<string, string>,
-): Promise<ReplaySources['xattrFiles']> {
-  const result = await runInside(lower, ['python3', '-I', '-c', xattrScript, `${out}/provision-upper`, out], environment, {
-    errorCode: 'BUILD_FAILED',
-  });
-  return new Map(Object.entries(JSON.parse(result.stdout) as Record<string, { name: string; file: string }[]>));
 }

@@ -2,6 +2,7 @@ import { lstat, readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Stats } from 'node:fs';
 import { AppError } from '../../util/errors.ts';
+import type { ChangedXattrs } from './export-xattrs.ts';
 
 /**
  * Turns what provisioning changed (the upper folder of an overlay) into commands for debugfs, which carries them out on a copy of
@@ -16,8 +17,8 @@ export interface ReplaySources {
   merged: string;
   /** Where debugfs finds `merged`. */
   mergedForDebugfs: string;
-  /** Extended attributes of a path in `merged`, as files that debugfs can read. */
-  xattrFiles: Map<string, { name: string; file: string }[]>;
+  /** Extended attributes of what changed, as files that debugfs can read. */
+  xattrs: ChangedXattrs;
   /** Seconds since 1970: later times are left out, they are clamped afterwards. */
   time: number;
 }
@@ -52,9 +53,16 @@ export async function planReplay(sources: ReplaySources): Promise<Replay> {
     );
     const mtime = Math.floor(stat.mtimeMs / 1000);
     commands.push(`sif ${quote(path)} mtime @${Math.min(mtime, sources.time)}`);
-    for (const { name, file } of sources.xattrFiles.get(path) ?? [])
-      commands.push(`ea_set -f ${quote(file)} ${quote(path)} ${name}`);
+    for (const name of sources.xattrs.gone.get(path) ?? []) commands.push(`ea_rm ${quote(path)} ${quote(name)}`);
+    for (const { name, file } of sources.xattrs.files.get(path) ?? [])
+      commands.push(`ea_set -f ${quote(file)} ${quote(path)} ${quote(name)}`);
     changed.push(path);
+  };
+
+  const setFolder = (path: string, stat: Stats, old: Stats): void => {
+    const { files, gone } = sources.xattrs;
+    const same = stat.mode === old.mode && stat.uid === old.uid && stat.gid === old.gid;
+    if (!same || files.has(path) || gone.has(path)) setMeta(path, stat);
   };
 
   const visit = async (folder: string): Promise<void> => {
@@ -66,14 +74,16 @@ export async function planReplay(sources: ReplaySources): Promise<Replay> {
     for (const name of upper.toSorted()) {
       if (!merged.has(name)) continue; // Overlayfs's mark of a removed name.
       const path = `${folder}/${name}`;
+      checkName(path);
       const stat = await lstat(join(sources.merged, path));
       const old = before.has(name) ? await lstat(join(sources.lower, path)) : undefined;
       if (stat.isDirectory()) {
         if (old !== undefined && !old.isDirectory()) await remove(path);
-        const isNew = old === undefined || !old.isDirectory();
-        if (isNew) commands.push(`mkdir ${quote(path)}`);
-        if (isNew || stat.mode !== old.mode || stat.uid !== old.uid || stat.gid !== old.gid || sources.xattrFiles.has(path))
+        if (old?.isDirectory()) setFolder(path, stat, old);
+        else {
+          commands.push(`mkdir ${quote(path)}`);
           setMeta(path, stat);
+        }
         await visit(path);
         continue;
       }
@@ -81,15 +91,17 @@ export async function planReplay(sources: ReplaySources): Promise<Replay> {
       const first = stat.nlink > 1 ? linked.get(stat.ino) : undefined;
       if (first !== undefined) {
         first.names += 1;
+        // `ln` does not make room in a full folder; `symlink` does.
+        commands.push(`symlink ${quote(path)} x`, `rm ${quote(path)}`);
         commands.push(`ln ${quote(first.path)} ${quote(path)}`, `sif ${quote(first.path)} links_count ${first.names}`);
         changed.push(path);
         continue;
       }
+      if (stat.nlink > 1) linked.set(stat.ino, { path, names: 1 });
       if (stat.isSymbolicLink()) commands.push(`symlink ${quote(path)} ${quote(await readlink(join(sources.merged, path)))}`);
-      else if (stat.isFile()) {
-        commands.push(`write ${quote(`${sources.mergedForDebugfs}${path}`)} ${quote(path)}`);
-        if (stat.nlink > 1) linked.set(stat.ino, { path, names: 1 });
-      } else if (stat.isFIFO()) commands.push(`mknod ${quote(path)} p`);
+      else if (stat.isFile()) commands.push(`write ${quote(`${sources.mergedForDebugfs}${path}`)} ${quote(path)}`);
+      // `mknod` knows names only, no paths.
+      else if (stat.isFIFO()) commands.push(`cd ${quote(`${folder}/`)}`, `mknod ${quote(name)} p`, 'cd /');
       else
         throw new AppError('BUILD_FAILED', `Provisioning made ${path}, which is neither a file, a folder, a link nor a pipe`, {
           hint: 'Device nodes and sockets do not belong in an image.',
@@ -97,15 +109,19 @@ export async function planReplay(sources: ReplaySources): Promise<Replay> {
       setMeta(path, stat);
     }
   };
+  setFolder('/', await lstat(sources.merged), await lstat(sources.lower));
   await visit('');
   return { commands, changed: [...new Set(changed)].toSorted() };
 }
 
+function checkName(path: string): void {
+  const hint = 'Rename it: such a name cannot be written to the image.';
+  if (path.includes('\ufffd')) throw new AppError('BUILD_FAILED', `The name ${JSON.stringify(path)} is not UTF-8`, { hint });
+  if (/[\n\r]/.test(path)) throw new AppError('BUILD_FAILED', `The name ${JSON.stringify(path)} has a line break`, { hint });
+}
+
 /** Quotes an argument for debugfs's command language. */
 function quote(text: string): string {
-  if (/[\n\r\0]/.test(text))
-    throw new AppError('BUILD_FAILED', `The name ${JSON.stringify(text)} has a line break`, {
-      hint: 'Rename it: such a name cannot be written to the image.',
-    });
+  checkName(text);
   return `"${text.replaceAll('"', '""')}"`;
 }

@@ -22,7 +22,9 @@ export interface HeldLock extends AsyncDisposable {
  * when our end of its pipe closes, so that a process that is killed in any way frees its locks.
  */
 export async function lockFile(path: string, options: LockOptions = {}): Promise<HeldLock | undefined> {
-  await mkdir(dirname(path), { recursive: true });
+  await mkdir(dirname(path), { recursive: true }).catch((error: Error) => {
+    throw notLockable(path, error.message);
+  });
   const mode = options.shared ? '--shared' : '--exclusive';
   let lock = await attempt(path, [mode, '--nonblock'], options.signal);
   if (lock === undefined && !options.tryOnly) {
@@ -60,17 +62,21 @@ async function attempt(path: string, flags: string[], signal: AbortSignal | unde
     throw new AppError('CANCELLED', `Cancelled while waiting for ${path}`);
   }
   if (exitCode === taken) return undefined;
-  if (exitCode !== 'locked') {
-    const full = complaint.includes('No space left on device');
-    throw new AppError(full ? 'DISK_FULL' : 'HOST_NOT_READY', `${path} cannot be locked: ${complaint.trim()}`, {
-      hint: full
-        ? 'Free some space (gabarit cache prune), or point GABARIT_CACHE to a larger disk.'
-        : 'Make the folder writable for this user, or choose another by GABARIT_CACHE or GABARIT_OUT.',
-    });
-  }
+  if (exitCode !== 'locked') throw notLockable(path, complaint.trim());
   const release = async (): Promise<void> => {
     child.stdin?.end();
     await closed;
   };
   return { release, [Symbol.asyncDispose]: release };
+}
+
+function notLockable(path: string, reason: string): AppError {
+  if (/ENOSPC|No space left on device/.test(reason)) {
+    return new AppError('DISK_FULL', `No space left on the disk: ${path} cannot be made`, {
+      hint: 'Free some space (gabarit cache prune), or point GABARIT_CACHE to a larger disk.',
+    });
+  }
+  return new AppError('HOST_NOT_READY', `${path} cannot be locked: ${reason}`, {
+    hint: 'Make its folder writable for this user, or choose others by GABARIT_CACHE and GABARIT_OUT.',
+  });
 }

@@ -93,7 +93,7 @@ export function runInNamespace<R>(module: URL, request: unknown, options: Namesp
 
 function namespaceFailure(stderr: string[]): AppError {
   const text = stderr.join('\n');
-  if (/unshare: .*(Operation not permitted|write failed|failed to find|newuidmap|newgidmap|unrecognized option)/.test(text)) {
+  if (/^(unshare|newuidmap|newgidmap): /m.test(text)) {
     return new AppError('HOST_NOT_READY', `This user may not make a namespace: ${stderr.at(-1)}`, {
       hint: 'Run as root, or let this user have user namespaces: install uidmap, give the user a range in /etc/subuid and /etc/subgid, and see "gabarit doctor".',
     });

@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { type Distro, findRelease } from '../model/distro.ts';
+import { parseDocument } from '../model/document.ts';
 import type { Engine } from '../model/engine.ts';
 import { type Plan, planId, type PlanProvision, planSchema } from '../model/plan.ts';
 import type { Arch } from '../model/platform.ts';
@@ -140,30 +141,20 @@ async function stepDigest(source: string): Promise<Digest> {
   ]);
 }
 
+const howToMakeAPlan = 'Make one with: gabarit plan NAME --json > plan.json';
+
 /**
  * Reads a plan that was made earlier, perhaps on another machine: the shipped steps are this Gabarit's, own files lie beside the
  * definition or at the plan's own places, and everything is proven by its digest.
  */
 export async function readPlan(path: string, provisionDir: string): Promise<Plan> {
-  let value: unknown;
-  try {
-    value = JSON.parse(await readFile(path, 'utf8'));
-  } catch (error) {
-    throw new AppError('PLAN_INVALID', `${path} is not a plan`, {
-      cause: error,
-      hint: 'Make one with: gabarit plan NAME --json > plan.json',
-    });
-  }
-  const parsed = planSchema.safeParse(value);
-  if (!parsed.success) {
-    throw new AppError('PLAN_INVALID', `${path} is not a plan of this version of Gabarit`, {
-      faults: parsed.error.issues.map((issue) => ({ message: `${issue.path.join('.')}: ${issue.message}`, file: path })),
-    });
-  }
-  const { id, ...plan } = parsed.data;
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new AppError('PLAN_INVALID', `${path} cannot be read`, { cause, hint: howToMakeAPlan });
+  });
+  const { id, ...plan } = parseDocument(text, planSchema, 'gabarit.plan/1', path, 'PLAN_INVALID');
   if (planId(plan) !== id)
     throw new AppError('DIGEST_MISMATCH', `${path} was changed after it was made: its id is not that of its content`, {
-      hint: 'Make a new plan: gabarit plan NAME --json > plan.json',
+      hint: howToMakeAPlan,
     });
   const provisioning = await Promise.all(
     plan.provisioning.map(async (item) => {

@@ -3,7 +3,15 @@ import { join } from 'node:path';
 import { exec, type ExecOptions, type ExecResult } from '../../util/exec.ts';
 import type { Scope } from '../../util/scope.ts';
 
-const devices = ['null', 'zero', 'full', 'random', 'urandom', 'tty'];
+/** Names with their numbers in the kernel: major, minor. */
+const devices = [
+  ['null', '1', '3'],
+  ['zero', '1', '5'],
+  ['full', '1', '7'],
+  ['random', '1', '8'],
+  ['urandom', '1', '9'],
+  ['tty', '5', '0'],
+] as const;
 
 /** Where files from outside appear inside a tree: on its /run, which is not part of the image. */
 export const insideDir = '/run/gabarit';
@@ -20,7 +28,10 @@ export async function mountTree(tree: string, scope: Scope): Promise<void> {
   for (const folder of ['proc', 'dev', 'run', 'tmp', 'sys']) await mkdir(join(tree, folder), { recursive: true });
   await mount(['-t', 'proc', 'proc'], 'proc');
   await mount(['-t', 'tmpfs', '-o', 'mode=755', 'dev'], 'dev');
-  for (const name of devices) {
+  for (const [name, major, minor] of devices) {
+    // New nodes, so that a script that changes their owner does not change the host's. An ordinary user cannot make any, and borrows.
+    const made = await exec(['mknod', '--mode=666', join(tree, 'dev', name), 'c', major, minor], { okExitCodes: [0, 1] });
+    if (made.exitCode === 0) continue;
     await writeFile(join(tree, 'dev', name), '');
     await mount(['--bind', `/dev/${name}`], `dev/${name}`);
   }

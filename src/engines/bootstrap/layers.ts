@@ -1,8 +1,9 @@
-import { access, mkdir, readFile, rename, stat, utimes } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StepContext } from '../../model/step.ts';
 import type { Digest } from '../../util/digest.ts';
 import { shortDigest } from '../../util/digest.ts';
+import { errnoOf } from '../../util/errors.ts';
 import { syncFolder, writeJson } from '../../util/files.ts';
 import { lockFile } from '../../util/lock-file.ts';
 import { runInNamespace } from './namespace.ts';
@@ -69,14 +70,14 @@ async function readFacts<T>(folder: string): Promise<T | undefined> {
 
 /** Removes folders that may hold files of other users of our namespace. */
 export async function removeTrees(paths: string[], ctx: StepContext): Promise<void> {
-  const present = await Promise.all(
-    paths.map((path) =>
-      access(path).then(
-        () => [path],
-        () => [],
-      ),
-    ),
-  );
-  const targets = present.flat();
-  if (targets.length > 0) await runInNamespace(inside, { op: 'remove', paths: targets }, { network: false }, ctx).result;
+  const stubborn: string[] = [];
+  for (const path of paths) {
+    try {
+      await rm(path, { recursive: true, force: true });
+    } catch (error) {
+      if (!['EACCES', 'EPERM'].includes(errnoOf(error) ?? '')) throw error;
+      stubborn.push(path);
+    }
+  }
+  if (stubborn.length > 0) await runInNamespace(inside, { op: 'remove', paths: stubborn }, { network: false }, ctx).result;
 }

@@ -73,7 +73,18 @@ export async function runBuild(
     // We hold the template's lock: what lies here is from a build that was killed.
     const part = join(templateDir, '.part');
     await rm(part, { recursive: true, force: true });
-    const manifest = await writeOutput(part, { plan, version, built, artifacts, checked, seconds, gabarit: services.version });
+    const manifest = await writeOutput(part, {
+      plan,
+      version,
+      built,
+      artifacts,
+      checked,
+      seconds,
+      gabarit: services.version,
+    }).catch(async (error: unknown) => {
+      await rm(part, { recursive: true, force: true });
+      throw error;
+    });
     const failed = checked.verdicts.filter(({ status }) => status === 'fail');
     const output = join(templateDir, failed.length > 0 ? `${version}.failed` : version);
     await rm(output, { recursive: true, force: true });

@@ -16,7 +16,7 @@ import type { Provisioned, ProvisionRequest } from './provision.ts';
 
 const inside = new URL('./inside.ts', import.meta.url);
 
-const engineRevision = 'bootstrap-2';
+const engineRevision = 'bootstrap-3';
 
 export const bootstrapOptions = z.strictObject({
   unpack: z

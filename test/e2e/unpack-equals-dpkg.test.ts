@@ -51,8 +51,15 @@ const explained: [RegExp, string][] = [
 
 type Inventory = Map<string, string>;
 
+/** Names by number: which number a package's own user gets depends on which package is configured first. */
+async function namesIn(root: string, path: string): Promise<Map<number, string>> {
+  const lines = (await readFile(join(root, path), 'utf8')).split('\n').map((line) => line.split(':'));
+  return new Map(lines.map(([name = '', , id = '']) => [Number(id), name]));
+}
+
 async function inventoryOf(root: string): Promise<Inventory> {
   const found: Inventory = new Map();
+  const [users, groups] = [await namesIn(root, 'etc/passwd'), await namesIn(root, 'etc/group')];
   const visit = async (folder: string): Promise<void> => {
     for (const name of (await readdir(join(root, folder))).toSorted()) {
       const path = `${folder}/${name}`;
@@ -63,7 +70,7 @@ async function inventoryOf(root: string): Promise<Inventory> {
         : stat.isFile()
           ? digestOf(await readFile(join(root, path)))
           : '';
-      found.set(path, `${stat.mode.toString(8)} ${stat.uid}:${stat.gid} ${content}`);
+      found.set(path, `${stat.mode.toString(8)} ${users.get(stat.uid)}:${groups.get(stat.gid)} ${content}`);
       if (stat.isDirectory()) await visit(path);
     }
   };
@@ -80,7 +87,11 @@ function differences(a: Inventory, b: Inventory): string[] {
 
 async function sortedLines(root: string, path: string): Promise<string[]> {
   const text = await readFile(join(root, path), 'utf8').catch(() => '');
-  return text.split('\n').filter(Boolean).toSorted();
+  return text
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => line.replaceAll(/:\d+(?=:)/g, ':N'))
+    .toSorted();
 }
 
 /** Stanzas of dpkg's status by package, with fields sorted: all that dpkg knows of an installed package. */

@@ -120,9 +120,9 @@ describe.skipIf(needs('mke2fs', 'debugfs', 'e2fsck', 'dumpe2fs')).each(Object.en
       await exec(['e2fsck', '-fn', await cut(disk)]);
       const fs = await openDisk(disk);
       expect(await fs.readText('/old')).toBe('old\n');
-      for await (const { start, count } of fs.freeBlocks()) {
-        const free = bytes.subarray(offset + start * 4096, offset + (start + count) * 4096);
-        expect(free.equals(Buffer.alloc(free.length)), `free blocks from ${start}`).toBe(true);
+      for await (const { first, count } of fs.freeBlocks()) {
+        const free = bytes.subarray(offset + first * 4096, offset + (first + count) * 4096);
+        expect(free.equals(Buffer.alloc(free.length)), `free blocks from ${first}`).toBe(true);
       }
     });
 

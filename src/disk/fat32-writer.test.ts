@@ -16,11 +16,12 @@ const options: FatOptions = {
   hiddenSectors: 4096,
 };
 
-const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-';
-const stem = fc.string({ unit: fc.constantFrom(...letters), minLength: 1, maxLength: 8 });
+const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-'.split('');
+const letter = fc.constantFrom(...letters);
+const stem = fc.string({ unit: letter, minLength: 1, maxLength: 8 });
 const name = fc.oneof(
   stem,
-  fc.tuple(stem, fc.string({ unit: fc.constantFrom(...letters), minLength: 1, maxLength: 3 })).map((parts) => parts.join('.')),
+  fc.tuple(stem, fc.string({ unit: letter, minLength: 1, maxLength: 3 })).map((parts) => parts.join('.')),
 );
 const size = fc.oneof(fc.constantFrom(0, 1, 511, 512, 513), fc.nat(20_000));
 /** Files in folders that no file has the name of. */

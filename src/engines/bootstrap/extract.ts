@@ -112,6 +112,8 @@ function parseMode(bits: string): number {
   return mode;
 }
 
+const escapes: Record<string, string> = { a: '\x07', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' };
+
 /** Undoes tar's escape quoting. */
 function unescape(text: string): string {
   if (!text.includes('\\')) return text;
@@ -123,7 +125,7 @@ function unescape(text: string): string {
       index += 3;
     } else if (text[index] === '\\' && index + 1 < text.length) {
       index += 1;
-      bytes.push(...Buffer.from({ n: '\n', t: '\t' }[text[index] as 'n' | 't'] ?? text.charAt(index)));
+      bytes.push(...Buffer.from(escapes[text.charAt(index)] ?? text.charAt(index)));
     } else bytes.push(...Buffer.from(text.charAt(index)));
   }
   return Buffer.from(bytes).toString('utf8');

@@ -24,26 +24,25 @@ export async function settleSharedPaths(
     }
   }
   for (const [path, shared] of owners) {
-    const first = shared[0];
-    if (first === undefined) continue;
-    if (shared.every(({ member }) => member.type === 'directory')) {
-      // Two tars that make a folder at the same time may each restore what the other had not finished: so all of them are set.
-      await lchown(join(tree, path), first.member.uid, first.member.gid);
-      await chmod(join(tree, path), first.member.mode);
-      // Its time would tell which package came last; the initramfs copies it.
-      await utimes(join(tree, path), first.member.mtime, first.member.mtime);
-    } else if (shared.length > 1 && shared.every(({ member }) => member.type !== 'directory')) {
-      const winner = shared.find(({ item }) => shared.every((other) => other.item === item || replaces(item, other.item)));
-      if (winner === undefined) {
-        throw new AppError('BUILD_FAILED', `${shared.map(({ item }) => item.name).join(' and ')} both bring ${path}`, {
-          hint: 'Remove one of them, or build with engine.options.unpack: dpkg to hear what dpkg says.',
-        });
-      }
-      await rm(join(tree, path), { force: true });
-      await extractOne(pathOf(winner.item.sha256), tree, path);
-      for (const { item } of shared)
-        if (item !== winner.item) item.members = item.members.filter((member) => member.path !== path);
+    if (shared.length === 1 || shared.some(({ member }) => member.type === 'directory')) continue;
+    const winner = shared.find(({ item }) => shared.every((other) => other.item === item || replaces(item, other.item)));
+    if (winner === undefined) {
+      throw new AppError('BUILD_FAILED', `${shared.map(({ item }) => item.name).join(' and ')} both bring ${path}`, {
+        hint: 'Remove one of them, or build with engine.options.unpack: dpkg to hear what dpkg says.',
+      });
     }
+    await rm(join(tree, path), { force: true });
+    await extractOne(pathOf(winner.item.sha256), tree, path);
+    for (const { item } of shared) if (item !== winner.item) item.members = item.members.filter((member) => member.path !== path);
+  }
+  // After all that changes what is in folders, and with that their times.
+  for (const [path, [first, ...others]] of owners) {
+    if (first === undefined || [first, ...others].some(({ member }) => member.type !== 'directory')) continue;
+    // Two tars that make a folder at the same time may each restore what the other had not finished: so all of them are set.
+    await lchown(join(tree, path), first.member.uid, first.member.gid);
+    await chmod(join(tree, path), first.member.mode);
+    // Its time would tell which package came last; the initramfs copies it.
+    await utimes(join(tree, path), first.member.mtime, first.member.mtime);
   }
 }
 

@@ -23,13 +23,23 @@ export async function excludePaths(tree: string, excludes: string[]): Promise<vo
       ),
     ),
   ];
-  const { stdout } = await exec(['find', ...roots.map((root) => join(tree, root)), '-xdev', '!', '-type', 'd', '-print0'], {
-    okExitCodes: [0, 1],
+  const { stdout } = await exec(
+    ['find', ...roots.map((root) => join(tree, root)), '-xdev', '!', '-type', 'd', '-printf', '%y%p\\0'],
+    {
+      okExitCodes: [0, 1],
+    },
+  );
+  const rules = excludes.map((line) => {
+    const glob = line.replace(/^!/, '');
+    return { glob, keep: line !== glob, pattern: globPattern(glob) };
   });
-  const rules = excludes.map((glob) => ({ keep: glob.startsWith('!'), pattern: globPattern(glob.replace(/^!/, '')) }));
-  for (const path of stdout.replace(/\n$/, '').split('\0')) {
-    if (path === '') continue;
+  // Where a path may be taken back in, a link may lead to it: a package's folder that is another's, with its licence.
+  const ways = rules.filter(({ keep }) => keep).map(({ glob }) => globPattern(glob.slice(0, glob.lastIndexOf('/'))));
+  for (const found of stdout.split('\0')) {
+    if (found === '') continue;
+    const path = found.slice(1);
     const inside = path.slice(tree.length);
+    if (found.startsWith('l') && ways.some((way) => way.test(inside))) continue;
     // As in dpkg, the last rule that matches decides.
     if (rules.findLast(({ pattern }) => pattern.test(inside))?.keep === false) await rm(path, { force: true });
   }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { parseDocument } from 'yaml';
+import { LineCounter, parseDocument, visit } from 'yaml';
 import { z } from 'zod';
 import { sizeSchema } from './model/size.ts';
 import { AppError, errnoOf } from './util/errors.ts';
@@ -42,8 +42,8 @@ export interface ConfigFlags {
 /** Reads the configuration. @throws AppError CONFIG_INVALID */
 export async function readConfig(flags: ConfigFlags, environment: NodeJS.ProcessEnv, shippedTemplates: string): Promise<Config> {
   const file = await readConfigFile(flags.configFile);
-  const cacheHome = environment['XDG_CACHE_HOME'] ?? join(environment['HOME'] ?? homedir(), '.cache');
   const set = (value: string | undefined): string | undefined => (value === '' ? undefined : value);
+  const cacheHome = set(environment['XDG_CACHE_HOME']) ?? join(set(environment['HOME']) ?? homedir(), '.cache');
   return {
     cacheDir: resolve(flags.cacheDir ?? set(environment['GABARIT_CACHE']) ?? file.cacheDir ?? join(cacheHome, 'gabarit')),
     cacheLimit: file.cacheLimit,
@@ -63,17 +63,27 @@ async function readConfigFile(named: string | undefined): Promise<z.output<typeo
     if (named !== undefined || errnoOf(error) !== 'ENOENT')
       throw new AppError('CONFIG_INVALID', `${path} cannot be read`, { cause: error });
   }
-  const document = parseDocument(text);
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines });
   const faults = document.errors.map((error) => ({
     message: error.message.split('\n')[0] ?? '',
     file: path,
     line: error.linePos?.[0].line ?? 1,
     column: error.linePos?.[0].col ?? 1,
   }));
+  visit(document, {
+    Alias(_, { source, range }) {
+      const { line, col } = lines.linePos(range?.[0] ?? 0);
+      faults.push({ message: `An alias (*${source}) is not possible here`, file: path, line, column: col });
+    },
+  });
   const parsed = fileSchema.safeParse((faults.length === 0 ? document.toJS({ maxAliasCount: 0 }) : undefined) ?? {});
   if (parsed.success && faults.length === 0) return parsed.data;
   const issues = parsed.success
     ? []
-    : parsed.error.issues.map((issue) => ({ message: `${issue.path.join('.')}: ${issue.message}`, file: path }));
+    : parsed.error.issues.map((issue) => ({
+        message: [issue.path.join('.'), issue.message].filter(Boolean).join(': '),
+        file: path,
+      }));
   throw new AppError('CONFIG_INVALID', `${path} is not right`, { faults: [...faults, ...issues] });
 }

@@ -1,0 +1,95 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type Config, readConfig } from './config.ts';
+import { AppError } from './util/errors.ts';
+
+let folder = '';
+let file = '';
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'config-'));
+  file = join(folder, 'gabarit.yaml');
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+async function read(
+  text: string,
+  environment: NodeJS.ProcessEnv = {},
+  flags: { cacheDir?: string; outputDir?: string } = {},
+): Promise<Config> {
+  await writeFile(file, text);
+  return readConfig({ ...flags, configFile: file }, { HOME: '/home/x', ...environment }, '/shipped');
+}
+
+async function faultsOf(text: string): Promise<string[]> {
+  const error: unknown = await read(text).catch((reason: unknown) => reason);
+  if (!(error instanceof AppError)) throw new Error(`not an AppError: ${String(error)}`);
+  expect(error.code).toBe('CONFIG_INVALID');
+  expect(error.message).toBe(`${file} is not right`);
+  expect(error.faults.length).toBeGreaterThan(0);
+  for (const fault of error.faults) expect(fault.file).toBe(file);
+  return error.faults.map(({ message }) => message);
+}
+
+describe('the configuration', () => {
+  test('has a default for everything', async () => {
+    expect(await read('')).toEqual({
+      cacheDir: '/home/x/.cache/gabarit',
+      cacheLimit: 40 * 2 ** 30,
+      outputDir: resolve('out'),
+      templateDirs: [resolve('templates'), '/shipped'],
+      mirrors: {},
+      guestMirrors: {},
+    });
+    expect(await read('# only a comment\n')).toMatchObject({ mirrors: {} });
+  });
+
+  test('is overruled by the environment, and that by flags', async () => {
+    const text =
+      'cacheDir: /file\noutputDir: /file-out\ncacheLimit: 2GiB\nmirrors: { debian: "https://mirror.example/debian" }\n';
+    expect(await read(text)).toMatchObject({
+      cacheDir: '/file',
+      outputDir: '/file-out',
+      cacheLimit: 2 ** 31,
+      mirrors: { debian: 'https://mirror.example/debian' },
+    });
+    const environment = { GABARIT_CACHE: '/env', GABARIT_OUT: '/env-out' };
+    expect(await read(text, environment)).toMatchObject({ cacheDir: '/env', outputDir: '/env-out' });
+    expect(await read(text, environment, { cacheDir: '/flag', outputDir: '/flag-out' })).toMatchObject({
+      cacheDir: '/flag',
+      outputDir: '/flag-out',
+    });
+  });
+
+  test('takes an empty variable for none', async () => {
+    expect((await read('', { GABARIT_CACHE: '', XDG_CACHE_HOME: '' })).cacheDir).toBe('/home/x/.cache/gabarit');
+    expect((await read('', { XDG_CACHE_HOME: '/xdg' })).cacheDir).toBe('/xdg/gabarit');
+  });
+
+  test.each([
+    ['a key that is not known', 'cachedir: /x', /cachedir/],
+    ['a wrong type', 'cacheDir: [1]', /^cacheDir: /],
+    ['a wrong size', 'cacheLimit: much', /^cacheLimit: /],
+    ['a mirror that is no URL', 'mirrors: { debian: ftp://x }', /^mirrors\.debian: must be an http, https or file URL/],
+    ['no map', '- a\n- b', /^[^:]/],
+    ['broken YAML', 'cacheDir: "x', /quote/i],
+    ['a key twice', 'cacheDir: a\ncacheDir: b', /unique/i],
+    ['an alias', 'mirrors: &m { debian: "https://mirror.example" }\nguestMirrors: *m', /alias/i],
+  ])('refuses %s', async (_, text, message) => {
+    expect((await faultsOf(text)).join('\n')).toMatch(message);
+  });
+
+  test('tells all faults at once', async () => {
+    expect(await faultsOf('cacheDir: 1\noutputDir: 2\nnew: 3')).toHaveLength(3);
+  });
+
+  test('says which file cannot be read, when it was named', async () => {
+    for (const path of [join(folder, 'none.yaml'), folder]) {
+      await expect(readConfig({ configFile: path }, {}, '/shipped')).rejects.toMatchObject({
+        code: 'CONFIG_INVALID',
+        message: `${path} cannot be read`,
+      });
+    }
+  });
+});

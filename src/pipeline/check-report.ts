@@ -27,8 +27,11 @@ ${cases.join('\n')}
 
 const notInXml = new RegExp(String.raw`[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]`, 'g');
 
-/** Text for XML: markup escaped, characters that XML 1.0 does not know replaced. */
+/** Text for XML: markup escaped, and the white space that attributes would lose; characters that XML 1.0 does not know replaced. */
 function escape(text: string): string {
   const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&apos;' };
-  return text.replaceAll(/[&<>"']/g, (letter) => entities[letter] ?? letter).replaceAll(notInXml, '\ufffd');
+  return text
+    .replaceAll(/[&<>"']/g, (letter) => entities[letter] ?? letter)
+    .replaceAll(/[\t\n\r]/g, (letter) => `&#${letter.charCodeAt(0)};`)
+    .replaceAll(notInXml, '\ufffd');
 }

@@ -25,12 +25,11 @@ export async function sweepRuns(ctx: StepContext, removeTrees: RemoveTrees): Pro
   const names = await readdir(root).catch(() => [] as string[]);
   const swept: string[] = [];
   for (const name of names.filter((candidate) => candidate.endsWith('.lock'))) {
-    const lock = await lockFile(join(root, name), { tryOnly: true });
+    await using lock = await lockFile(join(root, name), { tryOnly: true });
     if (lock === undefined) continue;
     const folder = name.slice(0, -'.lock'.length);
     await removeTrees([join(root, folder)], ctx);
     await rm(join(root, name), { force: true });
-    await lock.release();
     swept.push(folder);
   }
   return swept;

@@ -7,6 +7,7 @@ import { createApp } from '../../src/app.ts';
 import { debian } from '../../src/distros/index.ts';
 import { bootstrapEngine } from '../../src/engines/index.ts';
 import type { Plan } from '../../src/model/plan.ts';
+import { openRun } from '../../src/pipeline/runs.ts';
 import { digestOf } from '../../src/util/digest.ts';
 import { exec } from '../../src/util/exec.ts';
 import { Scope } from '../../src/util/scope.ts';
@@ -148,9 +149,9 @@ describe.skipIf(needs('mmdebstrap') || needsRoot())('Packages that Gabarit unpac
       const app = await createApp({});
       const { signal } = new AbortController();
       const plan = await app.plan(name, { offline: false }, signal);
-      const workdir = join(folder, 'work');
+      const { workdir } = await openRun(app.config.cacheDir, 'equal', scope);
+      scope.defer(() => rm(workdir, { recursive: true, force: true }));
       const engine = bootstrapEngine({ distros: [debian], mirrors: {}, guestMirrors: {} });
-      await exec(['mkdir', workdir]);
       const built = await engine.build(plan, {
         workdir,
         cacheDir: app.config.cacheDir,

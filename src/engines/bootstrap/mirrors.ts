@@ -65,7 +65,7 @@ function parseDeb822(text: string): { uri: string; suite: string }[] {
   return text.split(/\n\s*\n/).flatMap((stanza) => {
     const field = (name: string): string[] =>
       (new RegExp(`^${name}:(.*(?:\\n[ \\t].*)*)`, 'im').exec(stanza)?.[1] ?? '').split(/\s+/).filter(Boolean);
-    if (field('Enabled')[0] === 'no') return [];
+    if (field('Enabled')[0] === 'no' || !field('Types').includes('deb')) return [];
     return field('URIs').flatMap((uri) => field('Suites').map((suite) => ({ uri, suite })));
   });
 }

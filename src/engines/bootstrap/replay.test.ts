@@ -323,7 +323,7 @@ describe.skipIf(needs('mke2fs', 'debugfs', 'e2fsck', 'python3', 'unshare') || ne
         await makeBase(before, false);
         await expectEqual(await replay(after, { strict: false }));
       }),
-      { numRuns: 6 },
+      { numRuns: 4 },
     );
   });
 });

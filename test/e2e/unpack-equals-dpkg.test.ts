@@ -67,7 +67,8 @@ async function inventoryOf(root: string): Promise<Inventory> {
       if (explained.some(([pattern]) => pattern.test(path))) continue;
       const stat = await lstat(join(root, path));
       const content = stat.isSymbolicLink()
-        ? await readlink(join(root, path))
+        ? // /lib is a link to /usr/lib: what a unit is called by depends on which of two packages is configured first.
+          (await readlink(join(root, path))).replace(/^\/lib\//, '/usr/lib/')
         : stat.isFile()
           ? digestOf(await readFile(join(root, path)))
           : '';

@@ -39,7 +39,10 @@ export async function checkReproducible(
   }
   const [first = '', second = ''] = disks;
   const different = await differingPieces(first, second, ctx.signal);
-  if (different.length === 0) return { template: plan.template.name, outcome: 'done', seconds, artifacts: [] };
+  if (different.length === 0) {
+    ctx.emit({ type: 'log', level: 'info', message: `Both builds of ${plan.template.name} gave the same disk, bit for bit` });
+    return { template: plan.template.name, outcome: 'done', seconds, artifacts: [] };
+  }
   const faults = await explainDifference(first, second, services);
   const places =
     faults.length > 0

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { statfs } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { AppError, type ErrorCode, errorTable } from '../../util/errors.ts';
 import type { EventBody } from '../../util/events.ts';
@@ -78,6 +79,15 @@ export function runInNamespace<R>(module: URL, request: unknown, options: Namesp
     }
     if (ctx.signal.aborted) throw new AppError('CANCELLED', 'Cancelled');
     if (outcome?.kind === 'result') return outcome.result as R;
+    // Not every program says why it could not write: a shell's echo knows only of an I/O error.
+    if (outcome?.kind === 'error' && outcome.code !== 'DISK_FULL' && (await isFull(ctx.workdir))) {
+      const { message, faults, details } = outcome;
+      throw new AppError('DISK_FULL', `No space left on the disk: ${message}`, {
+        faults,
+        details,
+        hint: 'Free some space (gabarit cache prune), or point GABARIT_CACHE to a larger disk.',
+      });
+    }
     if (outcome?.kind === 'error') {
       const { code, message, hint, faults, details } = outcome;
       throw new AppError(code in errorTable ? code : 'BUILD_FAILED', message, {
@@ -89,6 +99,12 @@ export function runInNamespace<R>(module: URL, request: unknown, options: Namesp
     throw namespaceFailure(stderr);
   })();
   return { send, cancel: stop, result };
+}
+
+/** Whether next to nothing can be written any more where a folder lies. */
+async function isFull(folder: string): Promise<boolean> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize < 2 ** 20;
 }
 
 function namespaceFailure(stderr: string[]): AppError {

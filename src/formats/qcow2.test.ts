@@ -9,7 +9,7 @@ import { qcow2, qcow2With } from './qcow2.ts';
 import { packWindow, windowSize } from './shared/packed-window.ts';
 import { storedKey, storedPath, StoredWindowsWriter } from './shared/stored-windows.ts';
 
-const zstd = { type: 'zstd', level: 3 } as const;
+const zstd = { type: 'zstd', level: 5 } as const;
 const shape: Disk = {
   size: 700_000_000,
   pieces: [
@@ -162,7 +162,8 @@ describe.skipIf(needs('qemu-img'))('reading what qemu-img made', () => {
     ['data in another file', ['-o', 'data_file=data.raw'], 'another file'],
     [
       'encryption',
-      ['--object', 'secret,id=s,data=abc', '-o', 'encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10'],
+      // LUKS measures the processor to choose its rounds, which fails on a busy machine.
+      ['--object', 'secret,id=s,data=abc', '-o', 'encrypt.format=aes,encrypt.key-secret=s'],
       'encrypted',
     ],
     ['extended tables', ['-o', 'extended_l2=on'], 'features'],

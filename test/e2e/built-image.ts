@@ -1,4 +1,4 @@
-import { mkdtemp, open, readFile, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createApp } from '../../src/app.ts';
@@ -20,6 +20,11 @@ export async function builtImage(template: string): Promise<BuiltImage> {
   const folder = process.env['GABARIT_TEST_IMAGE'] ?? (await build(template));
   const plan = JSON.parse(await readFile(join(folder, 'plan.json'), 'utf8')) as Plan;
   return { disk: join(folder, 'disk.qcow2'), format: 'qcow2', plan };
+}
+
+/** Removes what {@link builtImage} built for this test file. */
+export async function removeBuiltImages(): Promise<void> {
+  for (const name of await readdir(tmpdir())) if (name.startsWith('built-')) await rm(join(tmpdir(), name), { recursive: true });
 }
 
 async function build(template: string): Promise<string> {

@@ -10,7 +10,7 @@ import { type BootReport, bootImage } from '../../src/pipeline/steps/boot-image.
 import type { AppError } from '../../src/util/errors.ts';
 import { Scope } from '../../src/util/scope.ts';
 import { qemu } from '../../src/vms/index.ts';
-import { type BuiltImage, builtImage } from './built-image.ts';
+import { type BuiltImage, builtImage, removeBuiltImages } from './built-image.ts';
 
 /** All checks on machines. */
 export const checks: AnyCheck[] = [...guestChecks, ...clonesChecks, ...unseededChecks];
@@ -32,8 +32,7 @@ export function machineBench(): MachineBench {
     bench.image = await builtImage('debian-12-minimal');
   }, 15 * minutes);
   afterAll(async () => {
-    for (const name of await readdir(tmpdir()))
-      if (name.startsWith('built-')) await rm(join(tmpdir(), name), { recursive: true });
+    await removeBuiltImages();
   });
   beforeEach(async () => {
     bench.folder = await mkdtemp(join(tmpdir(), 'boot-'));

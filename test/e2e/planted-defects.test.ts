@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { rootfsChecks } from '../../src/checks/index.ts';
 import type { Finding, RootfsCheck, RootfsSubject } from '../../src/model/check.ts';
-import { type BuiltImage, builtImage } from './built-image.ts';
+import { type BuiltImage, builtImage, removeBuiltImages } from './built-image.ts';
 import { type PlantedDefect, plantedDefects } from './planted-defects.ts';
 import { type PlantedImage, plantedImage } from './planted-image.ts';
 import { needs, needsRoot } from '../tools.ts';
@@ -70,7 +70,10 @@ describe.skipIf(skip)('a real image', () => {
     }
     await passes(after);
   }, 1_500_000);
-  afterAll(() => image?.remove());
+  afterAll(async () => {
+    await image?.remove();
+    await removeBuiltImages();
+  });
 
   test.each(rootfsChecks.map(({ id }) => id))('passes %s, before and after', (id) => {
     expect(clean.get(id)).toEqual([]);

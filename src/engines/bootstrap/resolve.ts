@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { distance } from 'fastest-levenshtein';
 import { type LockedPackage, type LockedRepository, type Lock, lockSchema } from '../../model/lock.ts';
@@ -185,9 +185,4 @@ async function explain(state: AptState, output: string, signal: AbortSignal): Pr
     faults,
     hint: 'A package may need one that packages.remove excludes, or that is only in another release.',
   });
-}
-
-/** Forgets all answers older than the indexes; part of `gabarit cache prune`. */
-export async function listAptStates(cacheDir: string): Promise<string[]> {
-  return readdir(join(cacheDir, 'apt')).catch(() => []);
 }

@@ -1,4 +1,5 @@
-import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createApp } from '../../src/app.ts';
@@ -46,13 +47,12 @@ export async function prepareCache(): Promise<PreparedCache> {
   const [built] = await app.build({ ...request, outputDir: join(folder, 'reference') }, signal);
   if (built?.output === undefined) throw built?.error ?? new Error('nothing was built');
   const cacheDir = join(folder, 'cache');
-  await mkdir(join(cacheDir, 'layers'), { recursive: true });
+  await mkdir(join(cacheDir, 'layers/base'), { recursive: true });
   // Nothing writes into a finished layer or package: further names of the same files will do, on the same file system.
-  for (const [from, to] of [
-    ['layers/base', 'layers'],
-    ['packages', '.'],
-  ] as const) {
-    const [source, target] = [join(shared, from), join(cacheDir, to)];
+  const layers = join(shared, 'layers/base');
+  const finished = (await readdir(layers)).filter((name) => existsSync(join(layers, name, 'layer.json')));
+  for (const path of [...finished.map((name) => join('layers/base', name)), 'packages']) {
+    const [source, target] = [join(shared, path), join(cacheDir, path)];
     await exec(['cp', '-al', source, target]).catch(() => exec(['cp', '-a', source, target]));
   }
   return {

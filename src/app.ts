@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openCatalog } from './catalog/open-catalog.ts';
-import { openStore } from './catalog/open-store.ts';
+import { openStore, type StoresConfig } from './catalog/open-store.ts';
 import { publish } from './catalog/publish.ts';
 import { clonesChecks, guestChecks, rootfsChecks, unseededChecks } from './checks/index.ts';
 import { type Config, type ConfigFlags, readConfig } from './config.ts';
@@ -49,8 +49,9 @@ export interface App {
   build(request: BuildRequest, signal: AbortSignal): Promise<BuildResult[]>;
   /** Proves the image in an output folder; a failed check is a verdict, not an error. */
   verify(folder: string, options: { boot: boolean }, signal: AbortSignal): Promise<Verdict[]>;
-  publish(folder: string, storeUrl: string, options: { channel?: string }, signal: AbortSignal): Promise<PublishedImage>;
-  catalog(storeUrl: string): Promise<Catalog>;
+  /** A store is named by its URL or by its name in the configuration. */
+  publish(folder: string, store: string, options: { channel?: string }, signal: AbortSignal): Promise<PublishedImage>;
+  catalog(store: string): Promise<Catalog>;
   cacheList(): Promise<CacheEntry[]>;
   cachePrune(options: { maxBytes?: number; all: boolean }, signal: AbortSignal): Promise<{ removed: CacheEntry[] }>;
   doctor(signal: AbortSignal): Promise<HostReport>;
@@ -61,7 +62,11 @@ export async function createApp(flags: ConfigFlags, environment: NodeJS.ProcessE
   const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
   const bus = new EventBus();
   const distros = Object.values(distroRegistry);
-  const stores = Object.values(storeRegistry);
+  const stores: StoresConfig = {
+    plugins: Object.values(storeRegistry),
+    stores: config.stores,
+    context: { environment, stateDir: config.stateDir, emit: bus.emitter() },
+  };
   const services: Services = {
     version,
     distros,
@@ -102,9 +107,9 @@ export async function createApp(flags: ConfigFlags, environment: NodeJS.ProcessE
     },
     build: (request, signal) => buildAll(request, services, signal),
     verify: (folder, options, signal) => inRun('verify', signal, (ctx) => verifyImage(folder, options, services, ctx)),
-    publish: (folder, storeUrl, { channel }, signal) =>
-      publish(folder, openStore(stores, storeUrl), { channel, signal, emit: bus.emitter() }),
-    catalog: async (storeUrl) => openCatalog(openStore(stores, storeUrl)),
+    publish: (folder, store, { channel }, signal) =>
+      publish(folder, openStore(store, stores), { channel, signal, emit: bus.emitter() }),
+    catalog: async (store) => openCatalog(openStore(store, stores)),
     cacheList: () => listCache(config.cacheDir),
     cachePrune: (options, signal) => pruneCache(options, services, signal),
     doctor: (signal) => inRun('doctor', signal, (ctx) => examineHost(config, ctx)),

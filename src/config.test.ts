@@ -41,6 +41,8 @@ describe('the configuration', () => {
       templateDirs: [resolve('templates'), '/shipped'],
       mirrors: {},
       guestMirrors: {},
+      stores: {},
+      stateDir: '/home/x/.local/state/gabarit',
     });
     expect(await read('# only a comment\n')).toMatchObject({ mirrors: {} });
   });

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { LineCounter, parseDocument, visit } from 'yaml';
 import { z } from 'zod';
 import { sizeSchema } from './model/size.ts';
+import { type StoreSettings, storesSchema } from './model/store-settings.ts';
 import { AppError, errnoOf } from './util/errors.ts';
 
 /** What a person sets once for all commands: the file `gabarit.yaml`, then the environment, then flags; the later wins. */
@@ -20,6 +21,7 @@ const fileSchema = z.strictObject({
   templateDirs: z.array(z.string()).default([]).describe('Further folders of definitions'),
   mirrors: mirrors.default({}).describe('Where to fetch packages from: debian, debian-security, snapshot'),
   guestMirrors: mirrors.default({}).describe('What the sources of an image name instead of what the distribution recommends'),
+  stores: storesSchema.default({}).describe('Stores that have a name, for --store NAME'),
 });
 
 export interface Config {
@@ -30,6 +32,9 @@ export interface Config {
   templateDirs: string[];
   mirrors: Record<string, string>;
   guestMirrors: Record<string, string>;
+  stores: Record<string, StoreSettings>;
+  /** What this user's commands remember from one to the next: it is no cache, and may not be deleted without loss. */
+  stateDir: string;
 }
 
 export interface ConfigFlags {
@@ -43,7 +48,9 @@ export interface ConfigFlags {
 export async function readConfig(flags: ConfigFlags, environment: NodeJS.ProcessEnv, shippedTemplates: string): Promise<Config> {
   const file = await readConfigFile(flags.configFile);
   const set = (value: string | undefined): string | undefined => (value === '' ? undefined : value);
-  const cacheHome = set(environment['XDG_CACHE_HOME']) ?? join(set(environment['HOME']) ?? homedir(), '.cache');
+  const home = set(environment['HOME']) ?? homedir();
+  const cacheHome = set(environment['XDG_CACHE_HOME']) ?? join(home, '.cache');
+  const stateHome = set(environment['XDG_STATE_HOME']) ?? join(home, '.local/state');
   return {
     cacheDir: resolve(flags.cacheDir ?? set(environment['GABARIT_CACHE']) ?? file.cacheDir ?? join(cacheHome, 'gabarit')),
     cacheLimit: file.cacheLimit,
@@ -51,6 +58,8 @@ export async function readConfig(flags: ConfigFlags, environment: NodeJS.Process
     templateDirs: [...new Set([resolve('templates'), ...file.templateDirs.map((folder) => resolve(folder)), shippedTemplates])],
     mirrors: file.mirrors,
     guestMirrors: file.guestMirrors,
+    stores: file.stores,
+    stateDir: resolve(set(environment['GABARIT_STATE']) ?? join(stateHome, 'gabarit')),
   };
 }
 

@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream';
 import { type TemplateIndex, templateIndexSchema } from '../model/catalog.ts';
 import type { Store } from '../model/store.ts';
 import { digestOf } from '../util/digest.ts';
@@ -59,7 +58,7 @@ async function attempt(
   const bytes = Buffer.from(`${JSON.stringify(after, null, 2)}\n`);
   const condition = tag === undefined ? { ifAbsent: true } : { ifMatch: tag };
   try {
-    await store.put(key, Readable.from([bytes]), { digest: digestOf(bytes), size: bytes.length, signal, ...condition });
+    await store.put(key, { bytes }, { digest: digestOf(bytes), size: bytes.length, signal, ...condition });
   } catch (error) {
     if (error instanceof AppError && error.code === 'CONFLICT') throw new LostRace('index', { cause: error });
     throw error;

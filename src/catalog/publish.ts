@@ -81,10 +81,10 @@ async function upload(output: Output, image: PublishedImage, store: Store, optio
     key: prefix + name,
     size,
     digest,
-    source: path,
+    source: { path },
   }));
   const { manifestBytes, digest } = output;
-  uploads.push({ key: image.manifest, size: manifestBytes.length, digest, source: manifestBytes });
+  uploads.push({ key: image.manifest, size: manifestBytes.length, digest, source: { bytes: manifestBytes } });
   const total = uploads.reduce((sum, { size }) => sum + size, 0);
   let before = 0;
   for (const item of uploads) {

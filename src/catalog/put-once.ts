@@ -1,7 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { Readable } from 'node:stream';
-import type { Store } from '../model/store.ts';
+import type { PutSource, Store } from '../model/store.ts';
 import { AppError } from '../util/errors.ts';
 
 /** Bytes on their way to a key that is never written twice. */
@@ -9,8 +7,7 @@ export interface Upload {
   key: string;
   size: number;
   digest: string;
-  /** A path, or the bytes themselves. */
-  source: string | Uint8Array;
+  source: PutSource;
 }
 
 /**
@@ -24,9 +21,8 @@ export async function putOnce(
 ): Promise<void> {
   const { key, size, digest, source } = upload;
   if (!(await store.head(key))) {
-    const body = typeof source === 'string' ? createReadStream(source, { highWaterMark: 1 << 20 }) : Readable.from([source]);
     try {
-      await store.put(key, body, { digest, size, ifAbsent: true, signal: options.signal, onProgress: options.onProgress });
+      await store.put(key, source, { digest, size, ifAbsent: true, signal: options.signal, onProgress: options.onProgress });
       return;
     } catch (error) {
       // Another publisher of the same image was faster: then what counts is what is there.

@@ -1,4 +1,6 @@
 import type { Readable } from 'node:stream';
+import type { Emit } from '../util/events.ts';
+import type { StoreSettings } from './store-settings.ts';
 
 export interface ObjectInfo {
   key: string;
@@ -7,16 +9,33 @@ export interface ObjectInfo {
   etag: string;
 }
 
-export interface PutOptions {
-  /** `sha256:…` of the body; the store refuses a body that does not match. */
+/** What is to be stored: a file, so that much of it can be sent at once and what was sent need not be sent again, or a few bytes. */
+export type PutSource = { path: string } | { bytes: Uint8Array };
+
+/** What every byte of an object is compared with. */
+export interface Announced {
+  /** `sha256:…` of the whole object. */
   digest: string;
   size: number;
+}
+
+export interface TransferOptions extends Announced {
+  signal?: AbortSignal | undefined;
+  /** Called with all bytes so far, those of an earlier attempt included. */
+  onProgress?: ((bytes: number) => void) | undefined;
+}
+
+export interface PutOptions extends TransferOptions {
   /** Only when nothing is there yet. @throws AppError CONFLICT */
   ifAbsent?: boolean;
   /** Only when the object still has this tag. @throws AppError CONFLICT */
   ifMatch?: string;
-  signal?: AbortSignal | undefined;
-  onProgress?: (bytes: number) => void;
+}
+
+/** Which conditions of a write the store carries out as one act, whoever else writes at the same time. */
+export interface ConditionalWrites {
+  ifAbsent: boolean;
+  ifMatch: boolean;
 }
 
 /** Where bytes lie. Keys are `[A-Za-z0-9._/-]+` without segments that are empty or begin with a dot. An object is there whole or not at all. */
@@ -24,18 +43,36 @@ export interface Store {
   id: string;
   /** What to call it in messages, without secrets. */
   url: string;
-  put(key: string, body: Readable, options: PutOptions): Promise<ObjectInfo>;
+  /** Stores a source, which must be what was announced. @throws AppError DIGEST_MISMATCH, CONFLICT, NOT_FOUND (no such file) */
+  put(key: string, source: PutSource, options: PutOptions): Promise<ObjectInfo>;
   /** @throws AppError NOT_FOUND */
   get(key: string, signal?: AbortSignal): Promise<Readable>;
+  /**
+   * Writes an object to a file, which gets its name only when all of it is there and proven; goes on with what an earlier attempt left.
+   * @throws AppError NOT_FOUND, DIGEST_MISMATCH, DISK_FULL
+   */
+  download(key: string, path: string, options: TransferOptions): Promise<void>;
   head(key: string): Promise<ObjectInfo | undefined>;
   list(prefix: string): AsyncIterable<ObjectInfo>;
   delete(key: string): Promise<void>;
+  /** Where a condition is not carried out as one act, `put` still looks before it writes, but two writers at once may both succeed. */
+  conditionalWrites(): Promise<ConditionalWrites>;
+}
+
+/** What a store gets from the outside world. */
+export interface StoreContext {
+  /** What the configuration says about this store; its own defaults where it says nothing. */
+  settings?: StoreSettings | undefined;
+  environment: Readonly<NodeJS.ProcessEnv>;
+  /** Where it may remember what it found out about an endpoint. */
+  stateDir: string;
+  emit: Emit;
 }
 
 /** A kind of store, found by its URL. */
 export interface StorePlugin {
   id: string;
   accepts(url: string): boolean;
-  /** Nothing is read or made yet. @throws AppError USAGE */
-  open(url: string): Store;
+  /** Nothing is read or made yet. @throws AppError USAGE, CONFIG_INVALID */
+  open(url: string, context: StoreContext): Store;
 }

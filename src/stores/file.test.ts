@@ -1,7 +1,6 @@
 import { access, mkdir, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { needs, needsRoot } from '../../test/tools.ts';
@@ -19,7 +18,7 @@ afterEach(() => rm(folder, { recursive: true }));
 
 function write(store: Store, key: string, body: string | Buffer): Promise<unknown> {
   const bytes = Buffer.from(body);
-  return store.put(key, Readable.from([bytes]), { digest: digestOf(bytes), size: bytes.length });
+  return store.put(key, { bytes }, { digest: digestOf(bytes), size: bytes.length });
 }
 
 async function keysOf(store: Store): Promise<string[]> {
@@ -30,11 +29,11 @@ async function keysOf(store: Store): Promise<string[]> {
 
 describe('the store in a folder', () => {
   it('takes file URLs and paths', () => {
-    expect(file.open('file:/srv/templates').url).toBe('file:/srv/templates');
-    expect(file.open('file:///srv/my%20templates').url).toBe('file:/srv/my templates');
-    expect(file.open('/srv/templates/').url).toBe('file:/srv/templates');
+    expect(openFileStore('file:/srv/templates').url).toBe('file:/srv/templates');
+    expect(openFileStore('file:///srv/my%20templates').url).toBe('file:/srv/my templates');
+    expect(openFileStore('/srv/templates/').url).toBe('file:/srv/templates');
     expect(['file:/srv', './here', '/srv', 's3://bucket/x'].map((url) => file.accepts(url))).toEqual([true, true, true, false]);
-    expect(() => file.open('file://elsewhere/srv')).toThrow('is not the URL of a folder');
+    expect(() => openFileStore('file://elsewhere/srv')).toThrow('is not the URL of a folder');
   });
 
   it('makes nothing until the first write, and says that a folder to list is missing', async () => {

@@ -4,15 +4,24 @@ import type { BigIntStats } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import type { ObjectInfo, PutOptions, Store, StorePlugin } from '../model/store.ts';
+import type {
+  ConditionalWrites,
+  ObjectInfo,
+  PutOptions,
+  PutSource,
+  Store,
+  StorePlugin,
+  TransferOptions,
+} from '../model/store.ts';
 import { AppError, errnoOf, toAppError } from '../util/errors.ts';
 import { syncFolder } from '../util/files.ts';
 import { sweepParts, syncPart, writePart } from './file/parts.ts';
 import { withReplaceLock } from './file/replace-lock.ts';
 import { ignoreAbsent, safePath } from './file/safe-path.ts';
 import { alreadyThere, hasChanged, notFound } from './shared/faults.ts';
+import { downloadWhole } from './shared/download-whole.ts';
 import { checkPrefix, isKey } from './shared/keys.ts';
-import { verifiedBody } from './shared/verified-body.ts';
+import { verifiedSource } from './shared/verified-body.ts';
 
 /** A folder as a store: `file:/srv/templates`, `file:///srv/templates`, or a path. */
 export const file: StorePlugin = {
@@ -27,7 +36,7 @@ export function openFileStore(url: string): Store {
   const name = `file:${root}`;
   let swept = false;
 
-  async function put(key: string, body: Readable, options: PutOptions): Promise<ObjectInfo> {
+  async function put(key: string, source: PutSource, options: PutOptions): Promise<ObjectInfo> {
     try {
       const path = await safePath(root, key);
       const before = await infoAt(root, path);
@@ -35,7 +44,7 @@ export function openFileStore(url: string): Store {
       await makeFolder(root);
       if (!swept) await sweepParts(root);
       swept = true;
-      const part = await writePart(root, verifiedBody(key, body, options));
+      const part = await writePart(root, verifiedSource(key, source, options));
       try {
         if (options.ifAbsent) await publishNew(key, part, path);
         else await withReplaceLock(root, options.signal, () => replace(key, part, path, options));
@@ -48,8 +57,6 @@ export function openFileStore(url: string): Store {
       }
     } catch (error) {
       throw toAppError(error, 'STORE_FAILED', `Cannot write ${key} to ${name}`);
-    } finally {
-      body.destroy();
     }
   }
 
@@ -89,6 +96,10 @@ export function openFileStore(url: string): Store {
     }
   }
 
+  async function download(key: string, path: string, options: TransferOptions): Promise<void> {
+    await downloadWhole(key, await get(key, options.signal), path, options);
+  }
+
   async function head(key: string): Promise<ObjectInfo | undefined> {
     try {
       return await infoAt(root, await safePath(root, key));
@@ -118,7 +129,8 @@ export function openFileStore(url: string): Store {
     }
   }
 
-  return { id: 'file', url: name, put, get, head, list, delete: remove };
+  const conditionalWrites = async (): Promise<ConditionalWrites> => ({ ifAbsent: true, ifMatch: true });
+  return { id: 'file', url: name, put, get, download, head, list, delete: remove, conditionalWrites };
 }
 
 function folderOf(url: string): string {

@@ -1,8 +1,17 @@
 import { Readable } from 'node:stream';
-import type { ObjectInfo, PutOptions, Store, StorePlugin } from '../model/store.ts';
+import type {
+  ConditionalWrites,
+  ObjectInfo,
+  PutOptions,
+  PutSource,
+  Store,
+  StorePlugin,
+  TransferOptions,
+} from '../model/store.ts';
+import { downloadWhole } from './shared/download-whole.ts';
 import { alreadyThere, hasChanged, notFound } from './shared/faults.ts';
 import { checkKey, checkPrefix } from './shared/keys.ts';
-import { verifiedBody } from './shared/verified-body.ts';
+import { verifiedSource } from './shared/verified-body.ts';
 
 export const memory: StorePlugin = {
   id: 'memory',
@@ -26,10 +35,10 @@ export function openMemoryStore(url = 'memory:'): Store {
     if (options.ifMatch !== undefined && etag !== options.ifMatch) throw hasChanged(url, key);
   }
 
-  async function put(key: string, body: Readable, options: PutOptions): Promise<ObjectInfo> {
+  async function put(key: string, source: PutSource, options: PutOptions): Promise<ObjectInfo> {
     checkKey(key);
     const chunks: Buffer[] = [];
-    for await (const chunk of verifiedBody(key, body, options)) chunks.push(chunk);
+    for await (const chunk of verifiedSource(key, source, options)) chunks.push(chunk);
     refuseUnlessAsAsked(key, options);
     writes += 1;
     const object = { bytes: Buffer.concat(chunks), etag: String(writes) };
@@ -42,6 +51,10 @@ export function openMemoryStore(url = 'memory:'): Store {
     const object = objects.get(key);
     if (!object) throw notFound(url, key);
     return Readable.from([object.bytes], { objectMode: false });
+  }
+
+  async function download(key: string, path: string, options: TransferOptions): Promise<void> {
+    await downloadWhole(key, await get(key), path, options);
   }
 
   async function head(key: string): Promise<ObjectInfo | undefined> {
@@ -62,5 +75,6 @@ export function openMemoryStore(url = 'memory:'): Store {
     objects.delete(key);
   }
 
-  return { id: 'memory', url, put, get, head, list, delete: remove };
+  const conditionalWrites = async (): Promise<ConditionalWrites> => ({ ifAbsent: true, ifMatch: true });
+  return { id: 'memory', url, put, get, download, head, list, delete: remove, conditionalWrites };
 }

@@ -30,7 +30,16 @@ export function fakeApp(pauseMs = 0): FakeApp {
     bus,
     requests,
     version: '0.1.0',
-    config: { cacheDir: '/cache', cacheLimit: 0, outputDir: '/work/out', templateDirs: [], mirrors: {}, guestMirrors: {} },
+    config: {
+      cacheDir: '/cache',
+      cacheLimit: 0,
+      outputDir: '/work/out',
+      templateDirs: [],
+      mirrors: {},
+      guestMirrors: {},
+      stores: {},
+      stateDir: '/state',
+    },
     templates: async () => [
       {
         name: 'debian-12',

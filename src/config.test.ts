@@ -43,8 +43,23 @@ describe('the configuration', () => {
       guestMirrors: {},
       stores: {},
       stateDir: '/home/x/.local/state/gabarit',
+      signing: { fingerprints: [] },
+      keysDir: '/home/x/.local/share/gabarit/keys',
     });
     expect(await read('# only a comment\n')).toMatchObject({ mirrors: {} });
+  });
+
+  test('takes a signing key by reference only, and whole fingerprints', async () => {
+    const id = `sha256:${'a'.repeat(64)}`;
+    expect(await read(`signing: { key: "env:KEY", fingerprints: ["${id}"] }`)).toMatchObject({
+      signing: { key: 'env:KEY', fingerprints: [id] },
+    });
+    expect(await read('', { GABARIT_KEYS: '/keys' })).toMatchObject({ keysDir: '/keys' });
+    expect(await read('', { XDG_DATA_HOME: '/data' })).toMatchObject({ keysDir: '/data/gabarit/keys' });
+    expect(await faultsOf('signing: { key: gabarit-secret-key-1.abc, fingerprints: [abc] }')).toEqual([
+      'signing.key: must be env:NAME or file:PATH, never the key itself',
+      'signing.fingerprints.0: must be sha256: and 64 hex digits, as gabarit key list shows them',
+    ]);
   });
 
   test('is overruled by the environment, and that by flags', async () => {

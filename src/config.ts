@@ -5,6 +5,7 @@ import { LineCounter, parseDocument, visit } from 'yaml';
 import { z } from 'zod';
 import { sizeSchema } from './model/size.ts';
 import { type StoreSettings, storesSchema } from './model/store-settings.ts';
+import { credentialPattern } from './util/credential.ts';
 import { AppError, errnoOf } from './util/errors.ts';
 
 /** What a person sets once for all commands: the file `gabarit.yaml`, then the environment, then flags; the later wins. */
@@ -14,6 +15,18 @@ const mirrors = z.record(
   z.string().regex(/^(https?|file):\/\//, 'must be an http, https or file URL'),
 );
 
+const signing = z.strictObject({
+  key: z
+    .string()
+    .regex(credentialPattern, 'must be env:NAME or file:PATH, never the key itself')
+    .optional()
+    .describe('The key that signs, instead of the one called default in the folder of this user'),
+  fingerprints: z
+    .array(z.string().regex(/^sha256:[0-9a-f]{64}$/, 'must be sha256: and 64 hex digits, as gabarit key list shows them'))
+    .default([])
+    .describe('A store that is new to this machine is trusted only when one of these keys has signed it'),
+});
+
 const fileSchema = z.strictObject({
   cacheDir: z.string().optional().describe('The build cache; GABARIT_CACHE'),
   cacheLimit: sizeSchema.prefault('40GiB').describe('What the cache may hold before the oldest parts are removed'),
@@ -22,6 +35,7 @@ const fileSchema = z.strictObject({
   mirrors: mirrors.default({}).describe('Where to fetch packages from: debian, debian-security, snapshot'),
   guestMirrors: mirrors.default({}).describe('What the sources of an image name instead of what the distribution recommends'),
   stores: storesSchema.default({}).describe('Stores that have a name, for --store NAME'),
+  signing: signing.prefault({}).describe('Who signs, and who is believed'),
 });
 
 export interface Config {
@@ -35,6 +49,9 @@ export interface Config {
   stores: Record<string, StoreSettings>;
   /** What this user's commands remember from one to the next: it is no cache, and may not be deleted without loss. */
   stateDir: string;
+  signing: z.output<typeof signing>;
+  /** The signing keys of this user. */
+  keysDir: string;
 }
 
 export interface ConfigFlags {
@@ -51,6 +68,7 @@ export async function readConfig(flags: ConfigFlags, environment: NodeJS.Process
   const home = set(environment['HOME']) ?? homedir();
   const cacheHome = set(environment['XDG_CACHE_HOME']) ?? join(home, '.cache');
   const stateHome = set(environment['XDG_STATE_HOME']) ?? join(home, '.local/state');
+  const dataHome = set(environment['XDG_DATA_HOME']) ?? join(home, '.local/share');
   return {
     cacheDir: resolve(flags.cacheDir ?? set(environment['GABARIT_CACHE']) ?? file.cacheDir ?? join(cacheHome, 'gabarit')),
     cacheLimit: file.cacheLimit,
@@ -60,6 +78,8 @@ export async function readConfig(flags: ConfigFlags, environment: NodeJS.Process
     guestMirrors: file.guestMirrors,
     stores: file.stores,
     stateDir: resolve(set(environment['GABARIT_STATE']) ?? join(stateHome, 'gabarit')),
+    signing: file.signing,
+    keysDir: resolve(set(environment['GABARIT_KEYS']) ?? join(dataHome, 'gabarit/keys')),
   };
 }
 

@@ -14,6 +14,7 @@ const layers: string[][] = [
     'checks',
     'evidence',
     'signers',
+    'keys',
     'stores',
     'targets',
     'vms',

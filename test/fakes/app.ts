@@ -39,6 +39,8 @@ export function fakeApp(pauseMs = 0): FakeApp {
       guestMirrors: {},
       stores: {},
       stateDir: '/state',
+      signing: { fingerprints: [] },
+      keysDir: '/keys',
     },
     templates: async () => [
       {

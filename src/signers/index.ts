@@ -1,0 +1,2 @@
+export { minisign } from './minisign.ts';
+export { sigstoreBundle } from './sigstore-bundle.ts';

@@ -10,6 +10,7 @@ import { blocksOf, dataExtents } from '../src/formats/shared/extents.ts';
 import { type ClusterCodec, clusterSize } from '../src/formats/shared/packed-window.ts';
 import type { Built } from '../src/model/engine.ts';
 import type { StepContext } from '../src/model/step.ts';
+import { describeDisk } from '../src/model/vm-description.ts';
 import { exec } from '../src/util/exec.ts';
 import { Scope } from '../src/util/scope.ts';
 import { markdownTable, writeSection } from './markdown.ts';
@@ -62,6 +63,7 @@ async function main(disk: string | undefined, markdown: string | undefined): Pro
         { ...built, virtualSize, sourceDateEpoch: 0, timings: {}, tools: {} },
         join(folder, 'out.qcow2'),
         ctx,
+        describeDisk({ name: 'bench' }),
       );
   };
   const zstd: ClusterCodec = { type: 'zstd', level: 3 };

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import * as fc from 'fast-check';
 import type { Built } from '../src/model/engine.ts';
 import type { StepContext } from '../src/model/step.ts';
+import { describeDisk, type VmDescription } from '../src/model/vm-description.ts';
 import { Scope } from '../src/util/scope.ts';
 
 /** Something on a disk: `noise` does not compress, `text` does, `zeros` are written out though a hole would do. */
@@ -51,6 +52,11 @@ export async function writeDisk(path: string, { size, pieces }: Disk): Promise<v
 /** What an engine would hand over for that file. */
 export function builtOf(disk: string, virtualSize: number, base?: Built['base']): Built {
   return { disk, virtualSize, sourceDateEpoch: 0, timings: {}, tools: {}, ...(base ? { base } : {}) };
+}
+
+/** The description of a machine, with these differences. */
+export function vmOf(known: Partial<VmDescription> = {}): VmDescription {
+  return describeDisk({ name: 'test', ...known });
 }
 
 export interface TestFolder extends AsyncDisposable {

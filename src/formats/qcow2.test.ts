@@ -1,7 +1,7 @@
 import { copyFile, open, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { builtOf, type Disk, disks, type TestFolder, testFolder, writeDisk } from '../../test/disks.ts';
+import { builtOf, type Disk, disks, type TestFolder, testFolder, vmOf, writeDisk } from '../../test/disks.ts';
 import { needs } from '../../test/tools.ts';
 import { AppError } from '../util/errors.ts';
 import { exec } from '../util/exec.ts';
@@ -22,7 +22,7 @@ const shape: Disk = {
 /** Converts `disk`, with `base.disk` of the same folder as its base. */
 async function convert(folder: TestFolder, name = 'disk'): Promise<Buffer> {
   const base = { disk: folder.file('base.disk'), folder: folder.path };
-  await qcow2.write(builtOf(folder.file(name), shape.size, base), folder.file('image'), folder.ctx());
+  await qcow2.write(builtOf(folder.file(name), shape.size, base), folder.file('image'), folder.ctx(), vmOf());
   return readFile(folder.file('image'));
 }
 
@@ -36,7 +36,7 @@ async function changedDisk(folder: TestFolder): Promise<Buffer> {
     { kind: 'text', offset: 300_000_000, length: 70_000 },
   ];
   await writeDisk(folder.file('disk'), { size: shape.size, pieces: [...(first ? [first] : []), ...rest, ...changes] });
-  await qcow2.write(builtOf(folder.file('disk'), shape.size), folder.file('cold'), folder.ctx());
+  await qcow2.write(builtOf(folder.file('disk'), shape.size), folder.file('cold'), folder.ctx(), vmOf());
   return readFile(folder.file('cold'));
 }
 
@@ -58,10 +58,10 @@ describe('reuse of a base', () => {
     const property = fc.asyncProperty(disks, disks, async (one, other) => {
       await writeDisk(folder.file('base.disk'), one);
       await writeDisk(folder.file('disk'), other);
-      await qcow2.write(builtOf(folder.file('disk'), other.size), folder.file('cold'), folder.ctx());
+      await qcow2.write(builtOf(folder.file('disk'), other.size), folder.file('cold'), folder.ctx(), vmOf());
       const base = { disk: folder.file('base.disk'), folder: folder.path };
       for (const _ of ['packs the base', 'reuses it']) {
-        await qcow2.write(builtOf(folder.file('disk'), other.size, base), folder.file('image'), folder.ctx());
+        await qcow2.write(builtOf(folder.file('disk'), other.size, base), folder.file('image'), folder.ctx(), vmOf());
         expect((await readFile(folder.file('image'))).equals(await readFile(folder.file('cold')))).toBe(true);
       }
     });
@@ -123,7 +123,7 @@ describe('reuse of a base', () => {
     await writeDisk(folder.file('base.disk'), { size: shape.size, pieces: [{ kind: 'noise', offset: 0, length: 90_000 }] });
     await copyFile(folder.file('base.disk'), folder.file('same'));
     const reused = await convert(folder, 'same');
-    await qcow2.write(builtOf(folder.file('same'), shape.size), folder.file('cold'), folder.ctx());
+    await qcow2.write(builtOf(folder.file('same'), shape.size), folder.file('cold'), folder.ctx(), vmOf());
     expect(reused.equals(await readFile(folder.file('cold')))).toBe(true);
   });
 });
@@ -218,7 +218,12 @@ describe('damaged images', () => {
     async (type) => {
       await using folder = await testFolder();
       await writeDisk(folder.file('disk'), disk);
-      await qcow2With({ type, level: 3 }).write(builtOf(folder.file('disk'), disk.size), folder.file('image'), folder.ctx());
+      await qcow2With({ type, level: 3 }).write(
+        builtOf(folder.file('disk'), disk.size),
+        folder.file('image'),
+        folder.ctx(),
+        vmOf(),
+      );
       const image = await readFile(folder.file('image'));
       // Where the structure lies: the header, the tables of the first and second level, and anywhere at all.
       const l2 = Number(image.readBigUInt64BE(65_536) & 0xff_ffff_fe00n);
@@ -244,7 +249,7 @@ describe('damaged images', () => {
   it('refuses a file that was cut off anywhere', async () => {
     await using folder = await testFolder();
     await writeDisk(folder.file('disk'), disk);
-    await qcow2.write(builtOf(folder.file('disk'), disk.size), folder.file('image'), folder.ctx());
+    await qcow2.write(builtOf(folder.file('disk'), disk.size), folder.file('image'), folder.ctx(), vmOf());
     const image = await readFile(folder.file('image'));
     for (let length = 0; length < image.length; length += 4099) {
       await writeFile(folder.file('bad'), image.subarray(0, length));

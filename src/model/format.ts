@@ -1,5 +1,6 @@
 import type { StepContext } from './step.ts';
 import type { Built, Tool } from './engine.ts';
+import type { VmDescription } from './vm-description.ts';
 
 export interface Artifact {
   format: string;
@@ -22,14 +23,51 @@ export interface BlockSource {
   close(): Promise<void>;
 }
 
+/** The beginning and the end of a file, to tell formats apart by what is in them. */
+export interface FileProbe {
+  path: string;
+  size: number;
+  /** The first 64 KiB, or all of a shorter file. */
+  head: Buffer;
+  /** The last 512 bytes. */
+  tail: Buffer;
+}
+
+/** What a file tells of itself, beside the disk in it. */
+export interface FormatFacts {
+  /** For people, in order: `{ subformat: 'dynamic', 'block size': '2.00 MiB' }`. */
+  facts: Record<string, string | number | boolean>;
+  /** How many disks the file holds, where it may hold several. */
+  disks?: number;
+  /** The checksums that the file holds, all of them compared: their kind (`XXH64`), and how many. Absent where the format has none. */
+  checksums?: { kind: string; checked: number };
+}
+
+export interface OpenOptions {
+  /** Where a packed file is unpacked to, when it cannot be read as it is; it has no name there. By default the system's folder for temporary files. */
+  spoolDir?: string;
+  /** Which disk, where a file holds several: from 0, the boot disk. */
+  disk?: number;
+}
+
 /** A disk image format. */
 export interface Format {
   id: string;
   extension: string;
   mediaType: string;
   requires: Tool[];
-  /** Writes the built raw disk as this format. `path` is a part file that the caller renames. */
-  write(built: Built, path: string, ctx: StepContext): Promise<void>;
-  /** Opens an image read-only, as its raw bytes. Never follows a backing file. @throws AppError IMAGE_INVALID */
-  open(path: string): Promise<BlockSource>;
+  /** Whether the machine's description is part of the file: then the version is, too. */
+  describesVm?: boolean;
+  /** What can be chosen about it: the values by name, the default first (`{ subformat: ['dynamic', 'fixed'] }`). */
+  options?: Record<string, readonly string[]>;
+  /** The same format with other choices, which have been checked against `options`. */
+  with?(choices: Record<string, string>): Format;
+  /** Writes the built raw disk as this format. `path` is a part file that the caller renames. Formats of bare disks have no use for `vm`. */
+  write(built: Built, path: string, ctx: StepContext, vm: VmDescription): Promise<void>;
+  /** Opens an image read-only, as its raw bytes. Never follows a backing file. @throws AppError NOT_FOUND, IMAGE_INVALID */
+  open(path: string, options?: OpenOptions): Promise<BlockSource>;
+  /** Whether a file is of this format, by its content. */
+  recognizes?(probe: FileProbe): boolean | Promise<boolean>;
+  /** Reads the whole file and compares every checksum that it holds. @throws AppError IMAGE_INVALID */
+  inspect?(path: string, ctx: StepContext): Promise<FormatFacts>;
 }

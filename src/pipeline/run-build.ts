@@ -7,6 +7,7 @@ import type { Format } from '../model/format.ts';
 import type { Manifest } from '../model/manifest.ts';
 import type { Plan } from '../model/plan.ts';
 import type { StepContext } from '../model/step.ts';
+import { describeVm } from '../model/vm-description.ts';
 import { type Digest, digestOfFile, digestOfJson } from '../util/digest.ts';
 import { AppError } from '../util/errors.ts';
 import { syncFolder, writeJson } from '../util/files.ts';
@@ -15,7 +16,7 @@ import { checkReportFiles } from './check-report.ts';
 import { runStep } from './ledger.ts';
 import { findImageOf, nextVersion } from './output-folder.ts';
 import { checkOfflineStep, type OfflineChecked, type OpenSubject } from './steps/check-offline.ts';
-import { type Converted, convertStep } from './steps/convert.ts';
+import { type Converted, convertInput, convertStep } from './steps/convert.ts';
 
 export interface BuildServices {
   engines: Engine[];
@@ -60,10 +61,11 @@ export async function runBuild(
     const built = await engine.build(plan, ctx);
     seconds.push(...Object.entries(built.timings));
     if (seconds.length === 0) seconds.push(['build', (performance.now() - started) / 1000]);
+    const vm = describeVm(plan, built, version);
     const artifacts: Converted[] = [];
     for (const id of formats) {
       const format = formatOf(services.formats, id);
-      const { output, durationMs } = await runStep(convertStep(format, built), { plan: plan.id, format: id }, ctx);
+      const { output, durationMs } = await runStep(convertStep(format, built, vm), convertInput(plan.id, format, vm), ctx);
       artifacts.push(output);
       seconds.push([`convert: ${id}`, durationMs / 1000]);
     }

@@ -5,7 +5,7 @@ import * as formats from '../../src/formats/index.ts';
 import { qcow2With } from '../../src/formats/qcow2.ts';
 import { digestOfFile } from '../../src/util/digest.ts';
 import { exec } from '../../src/util/exec.ts';
-import { builtOf, type Disk, disks, testFolder, writeDisk } from '../disks.ts';
+import { builtOf, type Disk, disks, testFolder, vmOf, writeDisk } from '../disks.ts';
 import { needs } from '../tools.ts';
 
 /** What every disk format keeps, whatever it looks like inside. */
@@ -13,6 +13,10 @@ const subjects = [
   ...Object.values(formats).map((format) => ({ name: format.id, format })),
   { name: 'qcow2, deflate', format: qcow2With({ type: 'deflate', level: 6 }) },
 ];
+/** What QEMU calls a format; it does not read those that are absent. */
+const qemuNames: Record<string, string> = { raw: 'raw', qcow2: 'qcow2' };
+/** What a disk's size is rounded up to, where it is not a sector. Bytes. */
+const sizeUnits: Record<string, number> = { xva: 2 ** 20 };
 const small: Disk = {
   size: 3_000_000,
   pieces: [
@@ -22,14 +26,17 @@ const small: Disk = {
 };
 
 describe.each(subjects)('format $name', ({ format }) => {
-  it('gives back the bytes that it was given, in whole sectors', async () => {
+  const sizeUnit = sizeUnits[format.id] ?? 512;
+  const qemuName = qemuNames[format.id];
+
+  it('gives back the bytes that it was given, in whole units', async () => {
     await using folder = await testFolder();
     const [disk, image] = [folder.file('disk'), folder.file('image')];
     const roundTrip = async (shape: Disk, at: number): Promise<void> => {
       await writeDisk(disk, shape);
-      await format.write(builtOf(disk, shape.size), image, folder.ctx());
+      await format.write(builtOf(disk, shape.size), image, folder.ctx(), vmOf());
       const source = await format.open(image);
-      expect(source.size).toBe(Math.ceil(shape.size / 512) * 512);
+      expect(source.size).toBe(Math.ceil(shape.size / sizeUnit) * sizeUnit);
       const given = await formats.raw.open(disk);
       const ranges = [
         { offset: Math.floor(at * shape.size), length: 1 },
@@ -44,24 +51,25 @@ describe.each(subjects)('format $name', ({ format }) => {
     await fc.assert(fc.asyncProperty(disks, fc.double({ min: 0, max: 0.999, noNaN: true }), roundTrip), { numRuns: 25 });
   });
 
-  it.skipIf(needs('qemu-img'))('writes what QEMU reads as the same disk', async () => {
-    await using folder = await testFolder();
-    const [disk, image] = [folder.file('disk'), folder.file('image')];
-    const same = fc.asyncProperty(disks, async (shape) => {
-      await writeDisk(disk, shape);
-      await format.write(builtOf(disk, shape.size), image, folder.ctx());
-      if (format.id !== 'raw') await exec(['qemu-img', 'check', '-f', format.id, image]);
-      await exec(['qemu-img', 'compare', '-f', 'raw', '-F', format.id, disk, image]);
+  if (qemuName !== undefined)
+    it.skipIf(needs('qemu-img'))('writes what QEMU reads as the same disk', async () => {
+      await using folder = await testFolder();
+      const [disk, image] = [folder.file('disk'), folder.file('image')];
+      const same = fc.asyncProperty(disks, async (shape) => {
+        await writeDisk(disk, shape);
+        await format.write(builtOf(disk, shape.size), image, folder.ctx(), vmOf());
+        if (format.id !== 'raw') await exec(['qemu-img', 'check', '-f', qemuName, image]);
+        await exec(['qemu-img', 'compare', '-f', 'raw', '-F', qemuName, disk, image]);
+      });
+      await fc.assert(same, { numRuns: 25 });
     });
-    await fc.assert(same, { numRuns: 25 });
-  });
 
   it('makes the same file twice', async () => {
     await using folder = await testFolder();
     await writeDisk(folder.file('disk'), small);
     const digests = [];
     for (const name of ['first', 'second']) {
-      await format.write(builtOf(folder.file('disk'), small.size), folder.file(name), folder.ctx());
+      await format.write(builtOf(folder.file('disk'), small.size), folder.file(name), folder.ctx(), vmOf());
       digests.push(await digestOfFile(folder.file(name)));
     }
     expect(digests[0]).toBe(digests[1]);
@@ -70,7 +78,7 @@ describe.each(subjects)('format $name', ({ format }) => {
   it('makes a disk larger than the file that it was given', async () => {
     await using folder = await testFolder();
     await writeDisk(folder.file('disk'), small);
-    await format.write(builtOf(folder.file('disk'), 2 ** 32), folder.file('image'), folder.ctx());
+    await format.write(builtOf(folder.file('disk'), 2 ** 32), folder.file('image'), folder.ctx(), vmOf());
     const source = await format.open(folder.file('image'));
     expect(source.size).toBe(2 ** 32);
     expect(await source.read(2 ** 32 - 100_000, 100_000)).toEqual(Buffer.alloc(100_000));
@@ -81,7 +89,7 @@ describe.each(subjects)('format $name', ({ format }) => {
   it('reads nothing outside of the disk', async () => {
     await using folder = await testFolder();
     await writeDisk(folder.file('disk'), small);
-    await format.write(builtOf(folder.file('disk'), small.size), folder.file('image'), folder.ctx());
+    await format.write(builtOf(folder.file('disk'), small.size), folder.file('image'), folder.ctx(), vmOf());
     const source = await format.open(folder.file('image'));
     for (const [offset, length] of [
       [source.size - 10, 11],
@@ -108,14 +116,14 @@ describe.each(subjects)('format $name', ({ format }) => {
   it('refuses a disk that does not fit', async () => {
     await using folder = await testFolder();
     await writeDisk(folder.file('disk'), small);
-    const writing = format.write(builtOf(folder.file('disk'), small.size - 1000), folder.file('image'), folder.ctx());
+    const writing = format.write(builtOf(folder.file('disk'), small.size - 1000), folder.file('image'), folder.ctx(), vmOf());
     await expect(writing).rejects.toMatchObject({ code: 'BUILD_FAILED' });
   });
 
   it('says that the disk is full', async () => {
     await using folder = await testFolder();
     await writeDisk(folder.file('disk'), small);
-    const writing = format.write(builtOf(folder.file('disk'), small.size), '/dev/full', folder.ctx());
+    const writing = format.write(builtOf(folder.file('disk'), small.size), '/dev/full', folder.ctx(), vmOf());
     await expect(writing).rejects.toMatchObject({ code: 'DISK_FULL' });
   });
 
@@ -135,9 +143,11 @@ describe.each(subjects)('format $name', ({ format }) => {
     };
     const ctx = { ...folder.ctx(abort.signal), emit };
     for (const _ of ['during', 'before']) {
-      const writing = format.write(builtOf(folder.file('disk'), 2 ** 26), folder.file('image'), ctx);
+      const writing = format.write(builtOf(folder.file('disk'), 2 ** 26), folder.file('image'), ctx, vmOf());
       await expect(writing).rejects.toMatchObject({ code: 'CANCELLED' });
     }
-    expect(reports).toEqual([{ type: 'step.progress', step: 'convert', done: 2 ** 25, total: 60 * 2 ** 20, unit: 'bytes' }]);
+    // Some formats have blocks that must be there though they are empty.
+    const total = expect.toSatisfy((bytes: number) => bytes >= 60 * 2 ** 20 && bytes <= 2 ** 26) as number;
+    expect(reports).toEqual([{ type: 'step.progress', step: 'convert', done: 2 ** 25, total, unit: 'bytes' }]);
   });
 });

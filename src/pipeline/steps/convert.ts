@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Built } from '../../model/engine.ts';
 import type { Artifact, Format } from '../../model/format.ts';
+import type { VmDescription } from '../../model/vm-description.ts';
 import type { Digest } from '../../util/digest.ts';
 import { digestOfFile } from '../../util/digest.ts';
 import { stat } from 'node:fs/promises';
@@ -13,8 +14,20 @@ export interface Converted extends Artifact {
   path: string;
 }
 
-/** Writes the built disk in one format. The plan and the format decide on every byte of it. */
-export function convertStep(format: Format, built: Built): Step<{ plan: Digest; format: string }, Converted> {
+/** What decides on every byte of an artifact. */
+export interface ConvertInput {
+  plan: Digest;
+  format: string;
+  /** Of formats that describe the machine. */
+  vm?: VmDescription;
+}
+
+export function convertInput(plan: Digest, format: Format, vm: VmDescription): ConvertInput {
+  return { plan, format: format.id, ...(format.describesVm ? { vm } : {}) };
+}
+
+/** Writes the built disk in one format. */
+export function convertStep(format: Format, built: Built, vm: VmDescription): Step<ConvertInput, Converted> {
   return {
     id: 'convert',
     title: `Writing ${format.id}`,
@@ -24,7 +37,7 @@ export function convertStep(format: Format, built: Built): Step<{ plan: Digest; 
       const path = join(folder, name);
       const part = `${path}.part`;
       try {
-        await format.write(built, part, ctx);
+        await format.write(built, part, ctx, vm);
         await finishFile(part, path);
       } finally {
         await rm(part, { force: true });

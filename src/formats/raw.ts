@@ -1,12 +1,12 @@
 import { open } from 'node:fs/promises';
 import type { Built } from '../model/engine.ts';
-import type { BlockSource, Format } from '../model/format.ts';
+import type { Format } from '../model/format.ts';
 import type { StepContext } from '../model/step.ts';
-import { AppError, toAppError } from '../util/errors.ts';
+import { toAppError } from '../util/errors.ts';
 import { writeAll } from './shared/append-file.ts';
-import { checkRange, diskSize } from './shared/bounds.ts';
-import { blocksOf, dataExtents, type Extent } from './shared/extents.ts';
-import { openImage } from './shared/open-image.ts';
+import { diskSize } from './shared/bounds.ts';
+import { blocksOf, dataExtents } from './shared/extents.ts';
+import { openDisk } from './shared/open-disk.ts';
 import { reportProgress } from './shared/progress.ts';
 import { readUpTo } from './shared/read-exactly.ts';
 
@@ -20,7 +20,7 @@ export const raw: Format = {
   mediaType: 'application/octet-stream',
   requires: [],
   write,
-  open: openRaw,
+  open: (path) => openDisk(path),
 };
 
 async function write(built: Built, path: string, ctx: StepContext): Promise<void> {
@@ -39,26 +39,4 @@ async function write(built: Built, path: string, ctx: StepContext): Promise<void
   } catch (error) {
     throw toAppError(error, 'BUILD_FAILED', `Writing ${path} as raw`);
   }
-}
-
-async function openRaw(path: string): Promise<BlockSource> {
-  const { file, size } = await openImage(path);
-  let extents: Promise<Extent[]> | undefined;
-  return {
-    size,
-    async read(offset, length) {
-      checkRange(path, size, offset, length);
-      const bytes = await readUpTo(file, offset, length);
-      if (bytes.length < length) throw new AppError('IMAGE_INVALID', `${path} became shorter while it was read`);
-      return bytes;
-    },
-    async dataIn(offset, length) {
-      extents ??= dataExtents(path);
-      return (await extents).flatMap(({ start, end }) => {
-        const [from, to] = [Math.max(start, offset), Math.min(end, offset + length)];
-        return from < to ? [{ offset: from, length: to - from }] : [];
-      });
-    },
-    close: () => file.close(),
-  };
 }

@@ -11,6 +11,7 @@ import { describePackage, type UnpackedPackage, writeDatabase } from './dpkg-dat
 import { unpackWithDpkg } from './dpkg-unpack.ts';
 import { extractPackage } from './extract.ts';
 import { type BootFiles, collectBootFiles } from './grub.ts';
+import { holdInMemory } from './hold-in-memory.ts';
 import type { InsideContext } from './inside-protocol.ts';
 import { overlayTree } from './overlay.ts';
 import { excludePaths } from './path-excludes.ts';
@@ -76,6 +77,7 @@ export async function buildBase(request: BaseRequest, ctx: InsideContext): Promi
 
   phase('configuring packages');
   const configure: ConfigureContext = { tree, workdir, environment, emit: ctx.emit };
+  const database = await holdInMemory(join(tree, 'var/lib/dpkg'), workdir, ctx.scope);
   if (recipe.unpack === 'fast') {
     // Before anything is mounted: /proc and /dev are among the paths that packages share.
     await settleSharedPaths(tree, packages, (sha256) => join(request.packageDir, `${sha256}.deb`));
@@ -96,6 +98,7 @@ export async function buildBase(request: BaseRequest, ctx: InsideContext): Promi
   await excludePaths(tree, recipe.pathExcludes);
   await configureInitramfs(tree, recipe.modules);
   await configurePackages(configure, packages.length);
+  await database.putBack();
   lap('configure');
 
   phase('making the initramfs');
@@ -141,7 +144,7 @@ async function unpackAll(
       if (item === undefined) throw new Error(`unexpected package ${ready}`);
       const path = join(request.packageDir, `${ready}.deb`);
       const target = item.role === 'tools' ? toolsDir : tree;
-      const extracted = await extractPackage(path, target, request.workdir);
+      const extracted = await extractPackage(path, target);
       if (item.role === 'image') done.set(ready, describePackage(extracted, ready));
     }
   };

@@ -70,6 +70,11 @@ export async function configurePackages(ctx: ConfigureContext, count: number): P
   const stub = join(workdir, 'stub');
   await writeFile(stub, '#!/bin/sh\nexit 0\n', { mode: 0o755 });
   for (const path of covered) await coverProgram(tree, path, stub, scope);
+  // Python's own packages compile their library by this module.
+  const python = await pythonFolder(tree);
+  const empty = join(workdir, 'empty.py');
+  await writeFile(empty, '');
+  if (python !== undefined) await coverProgram(tree, join(python, 'py_compile.py'), empty, scope);
   const policy = join(tree, 'usr/sbin/policy-rc.d');
   await writeFile(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
   scope.defer(() => rm(policy, { force: true }));
@@ -100,25 +105,25 @@ export async function finishCoveredWork(ctx: ConfigureContext): Promise<void> {
   const { tree, environment } = ctx;
   const kernel = (await readdir(join(tree, 'usr/lib/modules'))).toSorted().at(-1);
   if (kernel === undefined) throw new AppError('BUILD_FAILED', 'The image has no kernel');
-  const python = (await readdir(join(tree, 'usr/lib'))).find((name) => /^python3\.\d+$/.test(name)) ?? 'python3';
+  const python = await pythonFolder(tree);
   const { SOURCE_DATE_EPOCH: _, ...undated } = environment;
+  // With SOURCE_DATE_EPOCH, byte code would be checked against a digest of its source at each start; by default it is against its time.
+  // Some packages ship examples that do not compile; as with py3compile, that is no failure.
+  const compile = (folders: string[]): Promise<unknown> =>
+    runInside(tree, ['python3', '-m', 'compileall', '-q', '-j1', ...folders], undated, { okExitCodes: [0, 1] });
   await Promise.all([
     runInside(tree, ['mkinitramfs', '-o', `/boot/initrd.img-${kernel}`, kernel], environment, {
       errorCode: 'BUILD_FAILED',
       what: 'mkinitramfs',
     }),
-    (async () => {
-      await runInside(tree, ['update-ca-certificates', '--fresh'], environment, { errorCode: 'BUILD_FAILED' });
-      // With SOURCE_DATE_EPOCH, byte code would be checked against a digest of its source at each start; by default it is against its time.
-      // Some packages ship examples that do not compile; as with py3compile, that is no failure.
-      await runInside(
-        tree,
-        ['python3', '-m', 'compileall', '-q', '-j1', '/usr/lib/python3', '/usr/share/python3', `/usr/lib/${python}`],
-        undated,
-        {
-          okExitCodes: [0, 1],
-        },
-      );
-    })(),
+    runInside(tree, ['update-ca-certificates', '--fresh'], environment, { errorCode: 'BUILD_FAILED' }),
+    // Two processes and no more: what one compiles, and in which order, decides on its bytes.
+    ...(python === undefined ? [] : [compile([`/${python}`]), compile(['/usr/lib/python3', '/usr/share/python3'])]),
   ]);
+}
+
+/** Where the tree's Python has its library, such as `usr/lib/python3.11`. */
+async function pythonFolder(tree: string): Promise<string | undefined> {
+  const name = (await readdir(join(tree, 'usr/lib'))).find((entry) => /^python3\.\d+$/.test(entry));
+  return name === undefined ? undefined : join('usr/lib', name);
 }

@@ -27,7 +27,7 @@ describe.skipIf(needs('dpkg-deb', 'tar') || needsRoot())('unpacking a package', 
         echo old > usr/old; touch -d 2001-01-02T03:04:05Z usr/old`,
       control: { postinst: '#!/bin/sh\nexit 0\n', triggers: 'interest /usr/x\n', conffiles: '' },
     });
-    const { members, control } = await extractPackage(path, tree, folder);
+    const { members, control } = await extractPackage(path, tree);
     expect(memberOf(members, '/.')).toMatchObject({ type: 'directory', mode: 0o755 });
     expect(memberOf(members, '/usr/bin/tool')).toEqual({
       path: '/usr/bin/tool',
@@ -68,7 +68,7 @@ describe.skipIf(needs('dpkg-deb', 'tar') || needsRoot())('unpacking a package', 
       name: 'odd',
       files: names.map((name) => `: > "$(printf '%b' '${name.replaceAll("'", `'\\''`)}')"`).join('\n'),
     });
-    const { members } = await extractPackage(path, tree, folder);
+    const { members } = await extractPackage(path, tree);
     const found = members.map((member) => member.path).filter((name) => name !== '/.');
     expect(found.toSorted()).toEqual((await readdir(tree)).map((name) => `/${name}`).toSorted());
     expect(found).toHaveLength(names.length);
@@ -78,7 +78,7 @@ describe.skipIf(needs('dpkg-deb', 'tar') || needsRoot())('unpacking a package', 
     await mkdir(join(tree, 'usr/bin'), { recursive: true });
     await symlink('usr/bin', join(tree, 'bin'));
     const { path } = await makeDeb(folder, { name: 'two', files: 'mkdir bin; echo x > bin/x' });
-    await extractPackage(path, tree, folder);
+    await extractPackage(path, tree);
     expect(await readlink(join(tree, 'bin'))).toBe('usr/bin');
     expect(await readFile(join(tree, 'usr/bin/x'), 'utf8')).toBe('x\n');
   });
@@ -90,7 +90,7 @@ describe.skipIf(needs('dpkg-deb', 'tar') || needsRoot())('unpacking a package', 
   ])('that is %s fails, names it, and leaves no scratch folder', async (_, damage) => {
     const { path } = await makeDeb(folder, { name: 'bad', files: 'seq 4000 > numbers' });
     await writeFile(path, damage(await readFile(path)));
-    await expect(extractPackage(path, tree, folder)).rejects.toThrow(/bad\.deb/);
+    await expect(extractPackage(path, tree)).rejects.toThrow(/bad\.deb/);
     // Both halves run side by side; the other may still be tidying up.
     await expect.poll(() => readdir(folder)).toEqual(expect.not.arrayContaining(['control-bad.deb']));
   });

@@ -1,9 +1,11 @@
 import { once } from 'node:events';
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
+import { extract } from 'tar-stream';
 import { AppError } from '../../util/errors.ts';
-import { exec, killGroup, start } from '../../util/exec.ts';
+import { killGroup, start } from '../../util/exec.ts';
 
 /** One member of a package, as its tar archive describes it. */
 export interface Member {
@@ -25,8 +27,8 @@ export interface ExtractedPackage {
 }
 
 /** Unpacks one package into a tree: its files in place, its control files in memory. */
-export async function extractPackage(path: string, tree: string, workdir: string): Promise<ExtractedPackage> {
-  const [members, control] = await Promise.all([extractFiles(path, tree), readControl(path, workdir)]);
+export async function extractPackage(path: string, tree: string): Promise<ExtractedPackage> {
+  const [members, control] = await Promise.all([extractFiles(path, tree), readControl(path)]);
   return { members, control };
 }
 
@@ -131,22 +133,35 @@ function unescape(text: string): string {
   return Buffer.from(bytes).toString('utf8');
 }
 
-async function readControl(path: string, workdir: string): Promise<ExtractedPackage['control']> {
-  const folder = join(workdir, `control-${path.split('/').at(-1) ?? ''}`);
-  await mkdir(folder, { recursive: true });
+/** The files of a package's control archive, which are small. */
+async function readControl(path: string): Promise<ExtractedPackage['control']> {
+  const control: ExtractedPackage['control'] = new Map();
+  const archive = extract();
+  archive.on('entry', ({ name: member, type }, stream, next) => {
+    const name = member.replace(/^\.\//, '');
+    buffer(stream).then((content) => {
+      // As dpkg has it: maintainer scripts can be run, all else is data.
+      const mode = /^(preinst|postinst|prerm|postrm|config)$/.test(name) ? 0o755 : 0o644;
+      if (type === 'file') control.set(name, { content, mode });
+      next();
+    }, next);
+  });
+  const dpkg = start(['dpkg-deb', '--ctrl-tarfile', path], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const complaints: string[] = [];
+  if (dpkg.stderr) createInterface({ input: dpkg.stderr }).on('line', (line) => complaints.push(line));
   try {
-    await exec(['dpkg-deb', '--control', path, folder], { what: `reading ${path}` });
-    const names = await readdir(folder);
-    const entries = await Promise.all(
-      names.map(async (name) => {
-        const content = await readFile(join(folder, name));
-        // As dpkg has it: maintainer scripts can be run, all else is data.
-        const mode = /^(preinst|postinst|prerm|postrm|config)$/.test(name) ? 0o755 : 0o644;
-        return [name, { content, mode }] as const;
-      }),
-    );
-    return new Map(entries);
+    const closed = once(dpkg, 'close') as Promise<[number | null]>;
+    const [read, [code]] = await Promise.all([
+      pipeline(dpkg.stdout as Readable, archive).then(
+        () => undefined,
+        (error: unknown) => error,
+      ),
+      closed,
+    ]);
+    if (code !== 0 || read !== undefined)
+      throw unpackFailed(path, [...complaints, ...(read instanceof Error ? [read.message] : [])]);
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await killGroup(dpkg);
   }
+  return control;
 }

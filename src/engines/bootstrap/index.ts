@@ -16,7 +16,7 @@ import type { Provisioned, ProvisionRequest } from './provision.ts';
 
 const inside = new URL('./inside.ts', import.meta.url);
 
-const engineRevision = 'bootstrap-5';
+const engineRevision = 'bootstrap-6';
 
 export const bootstrapOptions = z.strictObject({
   unpack: z

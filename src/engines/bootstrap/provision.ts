@@ -52,7 +52,7 @@ export async function provisionDisk(request: ProvisionRequest, ctx: InsideContex
     mark = performance.now();
   };
   // The copy of the base's disk is made while the scripts run.
-  const copied = exec(['cp', '--sparse=always', '--reflink=auto', join(request.baseDir, 'disk.raw'), request.disk], {
+  const copied = exec(['cp', '--sparse=auto', '--reflink=auto', join(request.baseDir, 'disk.raw'), request.disk], {
     what: "copying the base's disk",
   });
   copied.catch(() => undefined); // Awaited below; a script that fails first must not leave it unhandled.

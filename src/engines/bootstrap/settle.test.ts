@@ -26,7 +26,7 @@ describe.skipIf(needs('dpkg-deb', 'dpkg-query', 'dpkg', 'tar') || needsRoot())('
     for (const deb of debs) {
       const { path, sha256 } = await makeDeb(folder, deb);
       paths.set(sha256, path);
-      unpacked.set(deb.name, describePackage(await extractPackage(path, tree, folder), sha256));
+      unpacked.set(deb.name, describePackage(await extractPackage(path, tree), sha256));
     }
     const packages = order.map((name) => unpacked.get(name) as UnpackedPackage);
     await settleSharedPaths(tree, packages, (sha256) => paths.get(sha256) ?? '');

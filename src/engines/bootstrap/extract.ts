@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { extract } from 'tar-stream';
@@ -135,33 +134,28 @@ function unescape(text: string): string {
 
 /** The files of a package's control archive, which are small. */
 async function readControl(path: string): Promise<ExtractedPackage['control']> {
-  const control: ExtractedPackage['control'] = new Map();
-  const archive = extract();
-  archive.on('entry', ({ name: member, type }, stream, next) => {
-    const name = member.replace(/^\.\//, '');
-    buffer(stream).then((content) => {
-      // As dpkg has it: maintainer scripts can be run, all else is data.
-      const mode = /^(preinst|postinst|prerm|postrm|config)$/.test(name) ? 0o755 : 0o644;
-      if (type === 'file') control.set(name, { content, mode });
-      next();
-    }, next);
-  });
   const dpkg = start(['dpkg-deb', '--ctrl-tarfile', path], { stdio: ['ignore', 'pipe', 'pipe'] });
+  if (dpkg.stdout === null || dpkg.stderr === null) throw new Error('dpkg-deb has no pipes');
   const complaints: string[] = [];
-  if (dpkg.stderr) createInterface({ input: dpkg.stderr }).on('line', (line) => complaints.push(line));
+  createInterface({ input: dpkg.stderr }).on('line', (line) => complaints.push(line));
+  const closed = once(dpkg, 'close') as Promise<[number | null]>;
+  const archive = extract();
+  const control: ExtractedPackage['control'] = new Map();
   try {
-    const closed = once(dpkg, 'close') as Promise<[number | null]>;
-    const [read, [code]] = await Promise.all([
-      pipeline(dpkg.stdout as Readable, archive).then(
-        () => undefined,
-        (error: unknown) => error,
-      ),
-      closed,
-    ]);
-    if (code !== 0 || read !== undefined)
-      throw unpackFailed(path, [...complaints, ...(read instanceof Error ? [read.message] : [])]);
+    const read = async (): Promise<void> => {
+      for await (const entry of archive) {
+        const name = entry.header.name.replace(/^\.\//, '');
+        const content = await buffer(entry);
+        // As dpkg has it: maintainer scripts can be run, all else is data.
+        const mode = /^(preinst|postinst|prerm|postrm|config)$/.test(name) ? 0o755 : 0o644;
+        if (entry.header.type === 'file') control.set(name, { content, mode });
+      }
+    };
+    const [outcome] = await Promise.allSettled([Promise.all([pipeline(dpkg.stdout, archive), read()])]);
+    const [code] = await closed;
+    if (code === 0 && outcome.status === 'fulfilled') return control;
+    throw unpackFailed(path, outcome.status === 'fulfilled' ? complaints : [String(outcome.reason), ...complaints]);
   } finally {
     await killGroup(dpkg);
   }
-  return control;
 }

@@ -5,9 +5,9 @@
 import { mkdtemp, open, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { qcow2With } from '../src/formats/qcow2.ts';
+import { type Qcow2Codec, qcow2With } from '../src/formats/qcow2.ts';
 import { blocksOf, dataExtents } from '../src/formats/shared/extents.ts';
-import { type ClusterCodec, clusterSize } from '../src/formats/shared/packed-window.ts';
+import { clusterSize } from '../src/formats/shared/packed-window.ts';
 import type { Built } from '../src/model/engine.ts';
 import type { StepContext } from '../src/model/step.ts';
 import { describeDisk } from '../src/model/vm-description.ts';
@@ -55,7 +55,7 @@ async function main(disk: string | undefined, markdown: string | undefined): Pro
       ]);
   };
   const ours = (
-    codec: ClusterCodec,
+    codec: Qcow2Codec,
     built: Omit<Built, 'timings' | 'tools' | 'virtualSize' | 'sourceDateEpoch'>,
   ): (() => Promise<void>) => {
     return () =>
@@ -66,7 +66,7 @@ async function main(disk: string | undefined, markdown: string | undefined): Pro
         describeDisk({ name: 'bench' }),
       );
   };
-  const zstd: ClusterCodec = { type: 'zstd', level: 3 };
+  const zstd: Qcow2Codec = { type: 'zstd', level: 3 };
   const base = { disk, folder };
   const runs: [string, () => Promise<unknown>][] = [
     ['qemu-img convert -c, zlib', convert('zlib', disk)],

@@ -3,29 +3,34 @@ import type { Built } from '../model/engine.ts';
 import type { Format } from '../model/format.ts';
 import type { StepContext } from '../model/step.ts';
 import { toAppError } from '../util/errors.ts';
-import { openQcow2 } from './qcow2/read.ts';
+import type { Compression } from './qcow2/header.ts';
+import { readQcow2 } from './qcow2/read.ts';
 import { Qcow2Writer } from './qcow2/write.ts';
 import { diskSize } from './shared/bounds.ts';
+import { openWith } from './shared/image-bytes.ts';
 import { packDisk } from './shared/pack-disk.ts';
 import type { ClusterCodec } from './shared/packed-window.ts';
 import { reportProgress } from './shared/progress.ts';
 
+/** How a qcow2's clusters are compressed. */
+export type Qcow2Codec = ClusterCodec & { type: Compression };
+
 /** qcow2 with another compression: `deflate` for readers older than QEMU 5.1 (2020). */
-export function qcow2With(codec: ClusterCodec): Format {
+export function qcow2With(codec: Qcow2Codec): Format {
   return {
     id: 'qcow2',
     extension: 'qcow2',
     mediaType: 'application/x-qemu-disk',
     requires: [],
     write: (built, path, ctx) => write(built, path, codec, ctx),
-    open: openQcow2,
+    open: (path) => openWith(path, 'qcow2', readQcow2),
   };
 }
 
 /** QEMU's disk format, version 3, every cluster compressed by zstd. */
 export const qcow2 = qcow2With({ type: 'zstd', level: 5 });
 
-async function write(built: Built, path: string, codec: ClusterCodec, ctx: StepContext): Promise<void> {
+async function write(built: Built, path: string, codec: Qcow2Codec, ctx: StepContext): Promise<void> {
   try {
     const size = await diskSize(built);
     await using file = await open(path, 'w');

@@ -1,9 +1,9 @@
-import { AppError } from '../../util/errors.ts';
+import type { ImageBytes } from '../shared/image-bytes.ts';
 
 /** The fixed part of a qcow2 file, as QEMU's docs/interop/qcow2.rst describes it. All numbers are big-endian. */
 export const magic = 0x514649fb;
 /** Header of version 3 with the compression type and its padding, then an empty list of extensions. */
-const headerLength = 112;
+export const headerLength = 112;
 const incompatible = { dirty: 1n, corrupt: 2n, externalData: 4n, compressionType: 8n, extendedL2: 16n };
 /** QEMU's own limit: 32 MiB of first-level table. */
 const maxL1Entries = 4 * 2 ** 20;
@@ -20,11 +20,6 @@ export interface Qcow2Header {
   refcountTableOffset: number;
   refcountTableClusters: number;
   compression: Compression;
-}
-
-/** The error for a file that is not what it says, or that we do not read. */
-export function invalidImage(path: string, why: string, cause?: unknown): AppError {
-  return new AppError('IMAGE_INVALID', `${path} is not a usable qcow2 image: ${why}`, { cause });
 }
 
 /** Entries that fit one table of the second level; each table maps so many clusters. */
@@ -57,13 +52,11 @@ export function encodeHeader(header: Omit<Qcow2Header, 'version'>): Buffer {
 }
 
 /**
- * Reads and checks a header. `bytes` are the first 112 of the file, or all of a shorter one; `fileSize` bounds the tables.
+ * Reads and checks a header. `bytes` are the first 112 of the file, or all of a shorter one.
  * @throws AppError IMAGE_INVALID, also for what is valid but would lead out of this file: backing files, external data, encryption
  */
-export function parseHeader(path: string, bytes: Buffer, fileSize: number): Qcow2Header {
-  const refuse = (condition: boolean, why: string): void => {
-    if (condition) throw invalidImage(path, why);
-  };
+export function parseHeader(image: ImageBytes, bytes: Buffer): Qcow2Header {
+  const refuse = (condition: boolean, why: string): void => image.refuse(condition, why);
   refuse(bytes.length < 72 || bytes.readUInt32BE(0) !== magic, 'it does not start with a qcow2 header');
   const version = bytes.readUInt32BE(4);
   refuse(version !== 2 && version !== 3, `version ${version} is not known`);
@@ -96,7 +89,7 @@ export function parseHeader(path: string, bytes: Buffer, fileSize: number): Qcow
     compression: type === 1 ? 'zstd' : 'deflate',
   };
   const inFile = (offset: number, tableLength: number): boolean =>
-    offset > 0 && offset % 2 ** clusterBits === 0 && offset + tableLength <= fileSize;
+    offset > 0 && offset % 2 ** clusterBits === 0 && offset + tableLength <= image.size;
   refuse(header.l1Entries > maxL1Entries, 'its first-level table is too large');
   refuse(header.l1Entries < neededL1Entries(header.size, clusterBits), 'its first-level table is too small for its size');
   refuse(header.l1Entries > 0 && !inFile(header.l1Offset, header.l1Entries * 8), 'its first-level table is not in the file');

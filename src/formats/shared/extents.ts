@@ -57,6 +57,14 @@ function inOrder(extents: Extent[], size: number): boolean {
   return true;
 }
 
+/** What extents have in common with a range. */
+export function extentsIn(extents: readonly Extent[], offset: number, length: number): { offset: number; length: number }[] {
+  return extents.flatMap(({ start, end }) => {
+    const [from, to] = [Math.max(start, offset), Math.min(end, offset + length)];
+    return from < to ? [{ offset: from, length: to - from }] : [];
+  });
+}
+
 /** The numbers of all blocks of `blockSize` bytes that extents touch, ascending, each once. */
 export function blocksOf(extents: readonly Extent[], blockSize: number): number[] {
   const blocks = new Set<number>();

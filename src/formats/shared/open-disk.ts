@@ -1,7 +1,7 @@
 import type { BlockSource } from '../../model/format.ts';
 import { AppError } from '../../util/errors.ts';
 import { checkRange } from './bounds.ts';
-import { dataExtents, type Extent } from './extents.ts';
+import { dataExtents, type Extent, extentsIn } from './extents.ts';
 import { openImage } from './open-image.ts';
 import { readUpTo } from './read-exactly.ts';
 
@@ -21,10 +21,7 @@ export async function openDisk(path: string, size?: number, signal?: AbortSignal
     },
     async dataIn(offset, length) {
       extents ??= dataExtents(path, signal);
-      return (await extents).flatMap(({ start, end }) => {
-        const [from, to] = [Math.max(start, offset), Math.min(end, offset + length)];
-        return from < to ? [{ offset: from, length: to - from }] : [];
-      });
+      return extentsIn(await extents, offset, length);
     },
     close: () => file.close(),
   };

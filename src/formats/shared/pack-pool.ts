@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { AppError } from '../../util/errors.ts';
-import { type ClusterCodec, type PackedWindow, windowSize } from './packed-window.ts';
+import { type ClusterCodec, type PackedWindow, packedSize } from './packed-window.ts';
 
 /** What all windows have in common. File descriptors belong to the whole process, so workers read through the caller's. */
 export interface PackRequest {
@@ -36,7 +36,7 @@ export interface PackResult {
   base?: PackedWindow | undefined;
 }
 
-/** What a worker is started with: results go to slots of `windowSize` bytes in shared memory, which leaves no garbage behind. */
+/** What a worker is started with: results go to slots of `packedSize` bytes in shared memory, which leaves no garbage behind. */
 export interface WorkerRequest extends PackRequest {
   slots: SharedArrayBuffer;
   baseSlots: SharedArrayBuffer;
@@ -91,7 +91,7 @@ class PackWorker {
 /** The packed window in a slot. */
 function inSlot(slots: SharedArrayBuffer, slot: number, lengths: number[]): PackedWindow {
   const length = lengths.reduce((sum, each) => sum + each, 0);
-  return { lengths, bytes: new Uint8Array(slots, slot * windowSize, length) };
+  return { lengths, bytes: new Uint8Array(slots, slot * packedSize, length) };
 }
 
 /** Packs windows on all cores and yields them in the order of `tasks`. Stops the workers when the caller stops. */
@@ -104,8 +104,8 @@ export async function* packWindows(
   if (tasks.length === 0) return;
   const count = Math.min(availableParallelism(), maxWorkers, tasks.length);
   const slotCount = count * windowsAhead;
-  const slots = new SharedArrayBuffer(slotCount * windowSize);
-  const baseSlots = new SharedArrayBuffer(request.keepBase ? slotCount * windowSize : 0);
+  const slots = new SharedArrayBuffer(slotCount * packedSize);
+  const baseSlots = new SharedArrayBuffer(request.keepBase ? slotCount * packedSize : 0);
   const workers = Array.from({ length: count }, () => new PackWorker({ ...request, slots, baseSlots }));
   const stop = (): void => void Promise.all(workers.map((worker) => worker.close()));
   signal.addEventListener('abort', stop, { once: true });

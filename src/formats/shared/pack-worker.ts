@@ -3,14 +3,14 @@ import { runInNewContext } from 'node:vm';
 import { parentPort, workerData } from 'node:worker_threads';
 import { crc32 } from 'node:zlib';
 import type { PackTask, SlotResult, WorkerRequest } from './pack-pool.ts';
-import { type PackedWindow, packWindow, windowSize } from './packed-window.ts';
+import { type PackedWindow, packedSize, packWindow, windowSize } from './packed-window.ts';
 import { readPaddedSync } from './read-exactly.ts';
 
 /** The other end of pack-pool: reads a window by itself, and packs it into its slot of the shared memory. */
 const { codec, diskFd, baseFd, storedFd, keepBase, slots, baseSlots } = workerData as WorkerRequest;
 const diskWindow = Buffer.alloc(windowSize);
 const baseWindow = Buffer.alloc(windowSize);
-const storedBytes = Buffer.alloc(windowSize);
+const storedBytes = Buffer.alloc(packedSize);
 
 /**
  * The compressor leaves a buffer behind for every cluster, and V8 lets 64 MiB of them pile up in every worker before it looks.
@@ -34,12 +34,12 @@ function readStored({ stored }: PackTask): PackedWindow | undefined {
 
 function pack(task: PackTask & { slot: number }): SlotResult {
   const offset = task.window * windowSize;
-  const target = new Uint8Array(slots, task.slot * windowSize, windowSize);
+  const target = new Uint8Array(slots, task.slot * packedSize, packedSize);
   readPaddedSync(diskFd, diskWindow, offset);
   const stored = readStored(task);
   if (baseFd === undefined || !(stored || keepBase)) return { lengths: packWindow(diskWindow, codec, target).lengths };
   readPaddedSync(baseFd, baseWindow, offset);
-  const packed = stored ?? packWindow(baseWindow, codec, new Uint8Array(baseSlots, task.slot * windowSize, windowSize));
+  const packed = stored ?? packWindow(baseWindow, codec, new Uint8Array(baseSlots, task.slot * packedSize, packedSize));
   const { lengths } = packWindow(diskWindow, codec, target, { raw: baseWindow, packed });
   return { lengths, baseLengths: keepBase ? packed.lengths : undefined };
 }

@@ -1,4 +1,4 @@
-import { constants, deflateRawSync, zstdCompressSync } from 'node:zlib';
+import { constants, deflateRawSync, deflateSync, zstdCompressSync } from 'node:zlib';
 
 /** Bytes of a cluster: the unit that is compressed by itself. */
 export const clusterSize = 2 ** 16;
@@ -6,15 +6,18 @@ export const clusterSize = 2 ** 16;
 export const windowClusters = 16;
 export const windowSize = windowClusters * clusterSize;
 
-/** How clusters are compressed. The same codec, bytes and zlib/zstd version always give the same result. */
+/** Bytes that packed clusters take at the most: a stream of zlib is a little longer than what can't be compressed. */
+export const packedSize = windowSize + windowClusters * 64;
+
+/** How clusters are compressed. `zlib` packs every cluster, the others leave those as they are that do not become shorter. The same codec, bytes and zlib/zstd version always give the same result. */
 export interface ClusterCodec {
-  type: 'zstd' | 'deflate';
+  type: 'zstd' | 'deflate' | 'zlib';
   level: number;
 }
 
 /** A window's clusters, compressed, one behind the other. */
 export interface PackedWindow {
-  /** Bytes of each cluster: 0 when it is all zeros, `clusterSize` when it is stored as it is. */
+  /** Bytes of each cluster: 0 when it is all zeros, `clusterSize` when it is stored as it is (not with `zlib`). */
   lengths: number[];
   bytes: Uint8Array;
 }
@@ -32,6 +35,7 @@ function compress(cluster: Buffer, codec: ClusterCodec): Uint8Array {
   if (cluster.equals(zeros)) return nothing;
   // Most clusters shrink to less than a half.
   const chunkSize = clusterSize / 2;
+  if (codec.type === 'zlib') return deflateSync(cluster, { chunkSize, memLevel: 9, level: codec.level });
   const packed =
     codec.type === 'zstd'
       ? zstdCompressSync(cluster, { chunkSize, params: { [constants.ZSTD_c_compressionLevel]: codec.level } })
@@ -41,7 +45,7 @@ function compress(cluster: Buffer, codec: ClusterCodec): Uint8Array {
 }
 
 /**
- * Packs a window of `windowSize` bytes into `target`, which is as large. With `known`, equal clusters are copied instead of
+ * Packs a window of `windowSize` bytes into `target`, which has `packedSize`. With `known`, equal clusters are copied instead of
  * compressed: the result is the same.
  */
 export function packWindow(raw: Buffer, codec: ClusterCodec, target: Uint8Array, known?: KnownWindow): PackedWindow {

@@ -1,0 +1,22 @@
+import type { Format } from '../model/format.ts';
+import { openWith } from './shared/image-bytes.ts';
+import type { VhdType } from './vhd/footer.ts';
+import { readVhd } from './vhd/read.ts';
+import { writeVhd } from './vhd/write.ts';
+
+/** Blocks of 2 MiB, those that are zero left out: for XCP-ng and XenServer, Hyper-V, VirtualBox. */
+export const vhd = vhdOf('dynamic', 'vhd', 'vhd');
+
+/** The whole disk and a footer, in a sparse file: for Azure, which takes nothing else. */
+export const vhdFixed = vhdOf('fixed', 'vhd-fixed', 'fixed.vhd');
+
+function vhdOf(type: VhdType, id: string, extension: string): Format {
+  return {
+    id,
+    extension,
+    mediaType: 'application/x-vhd',
+    requires: [],
+    write: (built, path, ctx) => writeVhd(type, built, path, ctx),
+    open: (path) => openWith(path, 'VHD', readVhd),
+  };
+}

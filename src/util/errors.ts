@@ -30,6 +30,7 @@ export const errorTable = {
   NOT_FOUND: { exit: 7, http: 404, retry: false },
   CONFLICT: { exit: 7, http: 409, retry: true },
   STORE_FAILED: { exit: 7, http: 502, retry: true },
+  STORE_DENIED: { exit: 7, http: 403, retry: false },
   TIMEOUT: { exit: 8, http: 504, retry: true },
   CANCELLED: { exit: 130, http: 499, retry: false },
 } as const satisfies Record<string, { exit: number; http: number; retry: boolean }>;

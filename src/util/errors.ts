@@ -20,6 +20,7 @@ export const errorTable = {
   CATALOG_EXPIRED: { exit: 5, http: 502, retry: true },
   CATALOG_ROLLED_BACK: { exit: 5, http: 502, retry: false },
   DIGEST_MISMATCH: { exit: 5, http: 502, retry: true },
+  TLS_UNTRUSTED: { exit: 5, http: 502, retry: false },
   BUILD_FAILED: { exit: 1, http: 500, retry: false },
   SCRIPT_FAILED: { exit: 1, http: 422, retry: false },
   COMMAND_FAILED: { exit: 1, http: 500, retry: false },
@@ -31,6 +32,10 @@ export const errorTable = {
   CONFLICT: { exit: 7, http: 409, retry: true },
   STORE_FAILED: { exit: 7, http: 502, retry: true },
   STORE_DENIED: { exit: 7, http: 403, retry: false },
+  TARGET_UNREACHABLE: { exit: 7, http: 502, retry: true },
+  TARGET_DENIED: { exit: 7, http: 403, retry: false },
+  TARGET_FULL: { exit: 7, http: 507, retry: false },
+  TARGET_FAILED: { exit: 7, http: 502, retry: false },
   TIMEOUT: { exit: 8, http: 504, retry: true },
   CANCELLED: { exit: 130, http: 499, retry: false },
 } as const satisfies Record<string, { exit: number; http: number; retry: boolean }>;

@@ -16,7 +16,8 @@ export function findImage(index: TemplateIndex, reference: ImageReference): Publ
 }
 
 function lookUp(index: TemplateIndex, reference: ImageReference): PublishedImage | undefined {
-  if (reference.by === 'newest') return index.images[0];
+  // Who asks for the newest wants one that may be used.
+  if (reference.by === 'newest') return index.images.find(({ revoked }) => !revoked) ?? index.images[0];
   if (reference.by === 'version') return index.images.find(({ version }) => version === reference.version);
   const wanted = digestOf(index, reference);
   return index.images.find(({ digest }) => digest === wanted);
@@ -34,4 +35,16 @@ function digestOf(index: TemplateIndex, reference: Extract<ImageReference, { by:
       hint: names.length > 0 ? `It has ${names.join(', ')}.` : 'It has none yet: gabarit catalog promote makes one.',
     },
   );
+}
+
+/** @throws AppError REVOKED, with the reason */
+export function refuseRevoked(image: PublishedImage): void {
+  if (!image.revoked) return;
+  const { reason, by, at, inherited } = image.revoked;
+  const name = `${image.template}@${image.version}`;
+  const why = inherited ? ` with ${inherited.template}@${inherited.version}, which it was built on` : '';
+  throw new AppError('REVOKED', `${name} was revoked${why}: ${reason}`, {
+    hint: `By ${by} on ${at.slice(0, 10)}. Use another version; gabarit catalog show ${image.template} lists them.`,
+    details: { revoked: image.revoked },
+  });
 }

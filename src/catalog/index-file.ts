@@ -1,67 +1,108 @@
-import { type TemplateIndex, templateIndexSchema } from '../model/catalog.ts';
+import type { CatalogOptions, TemplateIndex } from '../model/catalog.ts';
 import type { Store } from '../model/store.ts';
 import { digestOf } from '../util/digest.ts';
 import { AppError } from '../util/errors.ts';
-import { retry } from '../util/retry.ts';
-import { indexKey } from './keys.ts';
-import { parseDocument } from '../model/document.ts';
+import { digestOfIndex, type OpenedIndex, openIndex, sealDocument } from './index-document.ts';
+import { historyKey, indexKey } from './keys.ts';
 import { readText } from './read-text.ts';
 
-/** The index of a template, or undefined when nothing of it was published. @throws AppError IMAGE_INVALID, STORE_FAILED */
-export async function readIndex(store: Store, template: string): Promise<TemplateIndex | undefined> {
+const dayMs = 24 * 3600 * 1000;
+/** How long an index is good for, unless it is written again. */
+const validDays = 30;
+/** Old indexes that are kept. */
+const historyLength = 20;
+
+/** The index of a template, or undefined when nothing of it was published. @throws AppError IMAGE_INVALID, SIGNATURE_INVALID, STORE_FAILED */
+export async function readIndex(
+  store: Store,
+  template: string,
+  options: CatalogOptions = {},
+  purpose: 'read' | 'change' = 'read',
+): Promise<TemplateIndex | undefined> {
+  const opened = await readOpened(store, template, options);
+  if (opened) await judge(opened, purpose, options);
+  return opened?.index;
+}
+
+async function readOpened(store: Store, template: string, options: CatalogOptions): Promise<OpenedIndex | undefined> {
   const key = indexKey(template);
   try {
-    return parseDocument(await readText(store, key), templateIndexSchema, 'gabarit.index/1', `${key} in ${store.url}`);
+    return openIndex(await readText(store, key), template, `${key} in ${store.url}`, options.trust);
   } catch (error) {
     if (error instanceof AppError && error.code === 'NOT_FOUND') return undefined;
     throw error;
   }
 }
 
-/**
- * Changes the index of a template by compare-and-set: `change` gets what is there now and returns what shall be, or the same
- * object when nothing need be done. It is called again when somebody else was faster. Its errors end it at once.
- */
-export async function changeIndex(
-  store: Store,
-  template: string,
-  change: (index: TemplateIndex) => TemplateIndex,
-  signal?: AbortSignal,
-): Promise<TemplateIndex> {
-  return retry(() => attempt(store, template, change, signal), {
-    attempts: 50,
-    delayMs: 5,
-    maxDelayMs: 1000,
-    signal,
-    retryable: (error) => error instanceof LostRace,
-  }).catch((error: unknown) => {
-    throw error instanceof LostRace ? error.cause : error;
-  });
+async function judge(
+  { index, digest, signedBy }: OpenedIndex,
+  purpose: 'read' | 'change',
+  options: CatalogOptions,
+): Promise<void> {
+  await options.onIndex?.(index, { digest, signedBy, purpose });
 }
 
-/** Somebody else wrote between our read and our write; unlike other conflicts, this one is cured by reading again. */
-class LostRace extends Error {}
+export function emptyIndex(template: string): TemplateIndex {
+  const never = new Date(0).toISOString();
+  return {
+    schema: 'gabarit.index/1',
+    template,
+    sequence: 0,
+    updated: never,
+    expires: never,
+    previous: [],
+    images: [],
+    channels: {},
+    proposals: [],
+  };
+}
 
-async function attempt(
+export type Condition = { ifAbsent: true } | { ifMatch: string } | Record<string, never>;
+
+/** Writes an index as the successor of another one, and keeps a copy of it among the old ones. */
+export async function writeIndex(
   store: Store,
-  template: string,
-  change: (index: TemplateIndex) => TemplateIndex,
+  before: TemplateIndex,
+  after: TemplateIndex,
+  options: CatalogOptions,
+  condition: Condition,
   signal: AbortSignal | undefined,
+  sequence = before.sequence + 1,
 ): Promise<TemplateIndex> {
-  const key = indexKey(template);
-  // The tag is read before the text: a text that is younger than its tag only makes the write fail.
-  const tag = (await store.head(key))?.etag;
-  const index = await readIndex(store, template);
-  const before = index ?? { schema: 'gabarit.index/1', template, images: [], channels: {} };
-  const after = change(before);
-  if (after === before) return before;
-  const bytes = Buffer.from(`${JSON.stringify(after, null, 2)}\n`);
-  const condition = tag === undefined ? { ifAbsent: true } : { ifMatch: tag };
-  try {
-    await store.put(key, { bytes }, { digest: digestOf(bytes), size: bytes.length, signal, ...condition });
-  } catch (error) {
-    if (error instanceof AppError && error.code === 'CONFLICT') throw new LostRace('index', { cause: error });
-    throw error;
-  }
-  return after;
+  if (options.trust && !options.signer) throw noKey(store, after.template);
+  const now = options.now?.() ?? new Date();
+  const next: TemplateIndex = {
+    ...after,
+    sequence,
+    updated: now.toISOString(),
+    expires: new Date(now.getTime() + validDays * dayMs).toISOString(),
+    previous: before.sequence === 0 ? [] : [digestOfIndex(before)],
+  };
+  const bytes = await sealDocument(next, options.signer);
+  const body = { digest: digestOf(bytes), size: bytes.length, signal };
+  await store.put(indexKey(next.template), { bytes }, { ...body, ...condition });
+  const written = openIndex(bytes.toString(), next.template, indexKey(next.template), options.trust);
+  await judge(written, 'change', options);
+  await keepHistory(store, next, bytes, signal).catch((error: unknown) => {
+    const reason = error instanceof Error ? error.message : String(error);
+    options.emit?.({ type: 'log', level: 'warn', message: `No copy of the index of ${next.template} could be kept: ${reason}` });
+  });
+  return written.index;
+}
+
+/** What repair begins with when the index is damaged. It matters little if it fails: the index itself is written. */
+async function keepHistory(
+  store: Store,
+  { template, sequence }: TemplateIndex,
+  bytes: Buffer,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  await store.put(historyKey(template, sequence), { bytes }, { digest: digestOf(bytes), size: bytes.length, signal });
+  if (sequence > historyLength) await store.delete(historyKey(template, sequence - historyLength));
+}
+
+function noKey(store: Store, template: string): AppError {
+  return new AppError('NOT_TRUSTED', `This machine has no key to sign the index of ${template} in ${store.url} with`, {
+    hint: 'gabarit key new makes one.',
+  });
 }

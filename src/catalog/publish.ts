@@ -1,54 +1,83 @@
-import { channelOf, compareVersions, isChannelName, type PublishedImage, type TemplateIndex } from '../model/catalog.ts';
+import {
+  type CatalogOptions,
+  compareVersions,
+  isChannelName,
+  type Promotion,
+  type PublishedImage,
+  type TemplateIndex,
+} from '../model/catalog.ts';
 import type { Store } from '../model/store.ts';
 import { AppError } from '../util/errors.ts';
+import { digestOf } from '../util/digest.ts';
 import type { Emit } from '../util/events.ts';
-import { changeIndex, readIndex } from './index-file.ts';
+import { changeIndex } from './change-index.ts';
+import { findBase } from './find-base.ts';
+import { incusMetadata } from './incus-metadata.ts';
+import { readIndex } from './index-file.ts';
 import { imagePrefix } from './keys.ts';
+import { pendingMove, withMove } from './move-channel.ts';
 import { putOnce, type Upload } from './put-once.ts';
 import { type Output, readOutput } from './read-output.ts';
 
-export interface PublishOptions {
+export interface PublishOptions extends CatalogOptions {
   /** Move this channel to the image, in the same write that makes it visible. */
   channel?: string | undefined;
   emit: Emit;
   signal?: AbortSignal | undefined;
+  /** When all support of an operating system ends, by distribution and release. */
+  endOfLife?: (distro: string, release: string) => PublishedImage['endOfLife'];
+  /** The signature files of an output, made or verified. @throws AppError SIGNATURE_INVALID */
+  signatures?: (output: Output) => Promise<{ name: string; bytes: Uint8Array }[]>;
 }
 
 /**
- * Publishes an output folder: proves it, writes artifacts, evidence and manifest, and only then names them in the index. Publishing
- * the same again changes nothing.
- * @throws AppError IMAGE_INVALID, CHECK_FAILED; CONFLICT when the version is there with another digest
+ * Publishes an output folder: proves it, writes artifacts, evidence, manifest and signatures, and only then names them in the index.
+ * Publishing the same again changes nothing.
+ * @throws AppError IMAGE_INVALID, CHECK_FAILED, REVOKED; CONFLICT when the version is there with another digest
  */
-export async function publish(folder: string, store: Store, options: PublishOptions): Promise<PublishedImage> {
-  const { channel, signal } = options;
+export async function publish(folder: string, store: Store, options: PublishOptions): Promise<Promotion> {
+  const { channel, signal, emit } = options;
   if (channel !== undefined && !isChannelName(channel)) {
     throw new AppError('USAGE', `"${channel}" is not the name of a channel`, {
       hint: 'Channels are lower-case words such as dev or stable.',
     });
   }
-  const output = await step('check', 'Compare the files with the manifest', options.emit, () => readOutput(folder, signal));
-  const image = imageOf(output, store);
-  const index = await readIndex(store, image.template);
+  const output = await step('check', 'Compare the files with the manifest', emit, () => readOutput(folder, signal));
+  const signatures = (await options.signatures?.(output)) ?? [];
+  const { image, incus } = await imageOf(output, signatures, store, options);
+  const index = await readIndex(store, image.template, options, 'change');
   if (index) refuseOtherDigest(index, image, store);
-  await step('upload', `Write to ${store.url}`, options.emit, () => upload(output, image, store, options));
-  const after = await step('index', 'Name it in the index', options.emit, () =>
-    changeIndex(store, image.template, (found) => withImage(found, image, channel, store), signal),
-  );
-  return after.images.find(({ version }) => version === image.version) ?? image;
+  const uploads = uploadsOf(output, image, signatures, incus);
+  await step('upload', `Write to ${store.url}`, emit, () => upload(uploads, image, store, options));
+  const after = await step('index', 'Name it in the index', emit, async () => {
+    await proveWhole(uploads, store);
+    return changeIndex(store, image.template, (found) => withImage(found, image, store, options), options, signal);
+  });
+  const published = after.images.find(({ version }) => version === image.version) ?? image;
+  const pending = channel === undefined ? undefined : pendingMove(after, channel, image);
+  return pending ? { ...published, pending } : published;
 }
 
-function imageOf({ manifest, digest, artifacts }: Output, store: Store): PublishedImage {
+async function imageOf(
+  { manifest, digest, artifacts, folder, evidence }: Output,
+  signatures: { name: string }[],
+  store: Store,
+  options: PublishOptions,
+): Promise<{ image: PublishedImage; incus: Uint8Array | undefined }> {
   const { template, version } = manifest;
   if (!/^[a-z0-9][a-z0-9._-]{0,62}$/.test(template)) {
     throw new AppError('IMAGE_INVALID', `The manifest names a template "${template}", which is no name for ${store.url}`);
   }
   const prefix = imagePrefix(template, version, digest);
-  return {
+  const basedOn = await findBase(manifest, evidence, store, options);
+  const endOfLife = options.endOfLife?.(manifest.os.distro, manifest.os.release);
+  const incus = await incusMetadata(manifest, folder, prefix, options.signal);
+  const image: PublishedImage = {
     template,
     version,
     digest,
     manifest: `${prefix}manifest.json`,
-    published: new Date().toISOString(),
+    published: (options.now?.() ?? new Date()).toISOString(),
     created: manifest.created,
     arch: manifest.arch,
     os: manifest.os.pretty,
@@ -59,7 +88,13 @@ function imageOf({ manifest, digest, artifacts }: Output, store: Store): Publish
       digest: artifacts[at]?.digest ?? '',
     })),
     checks: manifest.checks,
+    signatures: signatures.map(({ name }) => name),
+    ...(manifest.definitions[0] ? { definition: manifest.definitions[0].digest } : {}),
+    ...(basedOn ? { basedOn } : {}),
+    ...(endOfLife ? { endOfLife } : {}),
+    ...(incus ? { incus: incus.object } : {}),
   };
+  return { image, incus: incus?.bytes };
 }
 
 function refuseOtherDigest(index: TemplateIndex, image: PublishedImage, store: Store): void {
@@ -75,16 +110,40 @@ function refuseOtherDigest(index: TemplateIndex, image: PublishedImage, store: S
   }
 }
 
-async function upload(output: Output, image: PublishedImage, store: Store, options: PublishOptions): Promise<void> {
+interface Planned extends Upload {
+  /** Signatures of the same thing differ: what is there already stays. */
+  keep?: boolean;
+}
+
+function uploadsOf(
+  output: Output,
+  image: PublishedImage,
+  signatures: { name: string; bytes: Uint8Array }[],
+  incus: Uint8Array | undefined,
+): Planned[] {
   const prefix = imagePrefix(image.template, image.version, image.digest);
-  const uploads: Upload[] = [...output.artifacts, ...output.evidence].map(({ name, path, size, digest }) => ({
+  const inMemory = (name: string, bytes: Uint8Array, keep = false): Planned => ({
     key: prefix + name,
-    size,
-    digest,
-    source: { path },
-  }));
-  const { manifestBytes, digest } = output;
-  uploads.push({ key: image.manifest, size: manifestBytes.length, digest, source: { bytes: manifestBytes } });
+    size: bytes.length,
+    digest: digestOf(bytes),
+    source: { bytes },
+    keep,
+  });
+  return [
+    ...[...output.artifacts, ...output.evidence].map(({ name, path, size, digest }) => ({
+      key: prefix + name,
+      size,
+      digest,
+      source: { path },
+    })),
+    ...(image.incus && incus ? [inMemory(image.incus.key.slice(prefix.length), incus)] : []),
+    inMemory('manifest.json', output.manifestBytes),
+    ...signatures.map(({ name, bytes }) => inMemory(name, bytes, true)),
+  ];
+}
+
+async function upload(uploads: Planned[], image: PublishedImage, store: Store, options: PublishOptions): Promise<void> {
+  const prefix = imagePrefix(image.template, image.version, image.digest);
   const total = uploads.reduce((sum, { size }) => sum + size, 0);
   let before = 0;
   for (const item of uploads) {
@@ -97,23 +156,33 @@ async function upload(output: Output, image: PublishedImage, store: Store, optio
         unit: 'bytes',
         note: item.key.slice(prefix.length),
       });
-    await putOnce(store, item, { signal: options.signal, onProgress });
+    if (!item.keep || !(await store.head(item.key))) await putOnce(store, item, { signal: options.signal, onProgress });
     before += item.size;
   }
 }
 
+/** Looks at everything once more before the index names it: somebody may have swept away what lay there unnamed. */
+async function proveWhole(uploads: Planned[], store: Store): Promise<void> {
+  const found = await Promise.all(uploads.map(async ({ key }) => (await store.head(key))?.size));
+  const missing = uploads.filter(({ size, keep }, at) => (keep ? found[at] === undefined : found[at] !== size));
+  if (missing.length === 0) return;
+  throw new AppError(
+    'STORE_FAILED',
+    `${missing.map(({ key }) => key).join(', ')} cannot be found in ${store.url} after the upload`,
+    {
+      hint: 'Publish again: what is there is not sent again.',
+    },
+  );
+}
+
 /** Every publisher's image stays, whatever the order in which they write. */
-function withImage(index: TemplateIndex, image: PublishedImage, channel: string | undefined, store: Store): TemplateIndex {
+function withImage(index: TemplateIndex, image: PublishedImage, store: Store, options: PublishOptions): TemplateIndex {
   refuseOtherDigest(index, image, store);
-  const isNew = !index.images.some(({ version }) => version === image.version);
-  const moves = channel !== undefined && channelOf(index, channel)?.digest !== image.digest;
-  if (!isNew && !moves) return index;
-  const images = isNew ? [...index.images, image].toSorted((a, b) => compareVersions(b.version, a.version)) : index.images;
-  const { version, digest } = image;
-  const channels = moves
-    ? { ...index.channels, [channel]: { version, digest, promoted: new Date().toISOString() } }
-    : index.channels;
-  return { ...index, images, channels };
+  const found = index.images.find(({ version }) => version === image.version);
+  const next = found
+    ? index
+    : { ...index, images: [...index.images, image].toSorted((a, b) => compareVersions(b.version, a.version)) };
+  return options.channel === undefined ? next : withMove(next, options.channel, found ?? image, undefined, options);
 }
 
 async function step<T>(id: string, title: string, emit: Emit, work: () => Promise<T>): Promise<T> {

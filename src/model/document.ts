@@ -18,6 +18,17 @@ export function parseDocument<T>(
   } catch (cause) {
     throw new AppError(code, `${where} is not JSON`, { cause });
   }
+  return checkDocument(value, schema, name, where, code);
+}
+
+/** The same for what was parsed already. */
+export function checkDocument<T>(
+  value: unknown,
+  schema: ZodType<T>,
+  name: string,
+  where: string,
+  code: ErrorCode = 'IMAGE_INVALID',
+): T {
   const found = (value as { schema?: unknown } | null)?.schema;
   if (typeof found === 'string' && found !== name && found.startsWith(name.slice(0, name.indexOf('/') + 1))) {
     throw new AppError(code, `${where} is written as ${found}; this Gabarit knows ${name}`, {

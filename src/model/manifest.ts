@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { definitionSchema } from './plan.ts';
 
 /** The manifest says what an image is: one JSON file beside its artifacts. A reader refuses a major version that it does not know. */
 
@@ -11,6 +12,8 @@ export const manifestSchema = z.strictObject({
   version: z.string().regex(/^\d{8}\.\d+$/),
   description: z.string(),
   created: z.iso.datetime(),
+  /** The definition that it was made from and those that this one extends, itself first: what each says, own files included. */
+  definitions: z.array(definitionSchema).default([]),
   /** From the image's own /etc/os-release. */
   os: z.strictObject({
     distro: z.string(),

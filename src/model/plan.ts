@@ -31,11 +31,17 @@ export const planProvisionSchema = z.discriminatedUnion('kind', [
 ]);
 export type PlanProvision = z.infer<typeof planProvisionSchema>;
 
+/** A definition by its name, and a digest of all that it says: where an image comes from. */
+export const definitionSchema = z.strictObject({ template: z.string(), digest });
+export type Definition = z.infer<typeof definitionSchema>;
+
 export const planSchema = z.strictObject({
   schema: z.literal('gabarit.plan/1'),
-  /** The digest of all that follows, except the places of sources. */
+  /** The digest of all that follows, except the places of sources and the definitions. */
   id: digest,
   template: templateSchema,
+  /** The definition and those that it extends, itself first. They tell where the template comes from and change nothing of the image. */
+  definitions: z.array(definitionSchema).default([]),
   arch: archSchema,
   release: z.strictObject({ id: z.string(), codename: z.string(), title: z.string() }),
   lock: lockSchema,
@@ -52,9 +58,9 @@ export const planSchema = z.strictObject({
 });
 export type Plan = z.infer<typeof planSchema>;
 
-/** The identity of a plan: places of sources (which differ between machines) and mirrors (which serve the same digests) do not count. */
+/** The identity of a plan: places of sources (which differ between machines), mirrors (which serve the same digests) and the names of definitions do not count. */
 export function planId(plan: Omit<Plan, 'id'>): Digest {
-  const { lock, keys, provisioning, ...rest } = plan;
+  const { lock, keys, provisioning, definitions: _, ...rest } = plan;
   return digestOfJson({
     ...rest,
     packages: lock.packages.map(({ name, version, architecture, sha256, role }) => ({

@@ -7,6 +7,8 @@ export interface ObjectInfo {
   size: number;
   /** An opaque tag that changes with the content, for `ifMatch`. */
   etag: string;
+  /** When it was written, where the store tells. */
+  modified?: Date;
 }
 
 /** What is to be stored: a file, so that much of it can be sent at once and what was sent need not be sent again, or a few bytes. */
@@ -43,6 +45,8 @@ export interface Store {
   id: string;
   /** What to call it in messages, without secrets. */
   url: string;
+  /** It can only be read, and not be listed: a web server. */
+  readOnly?: true;
   /** Stores a source, which must be what was announced. @throws AppError DIGEST_MISMATCH, CONFLICT, NOT_FOUND (no such file) */
   put(key: string, source: PutSource, options: PutOptions): Promise<ObjectInfo>;
   /** @throws AppError NOT_FOUND */

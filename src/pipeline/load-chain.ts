@@ -11,6 +11,8 @@ const maxParents = 8;
 
 export interface Chain {
   tree: MapTree;
+  /** What the definition says, and what each that it extends says by itself, the definition first. */
+  levels: MapTree[];
   /** The definition and all that it extends, child first. */
   files: string[];
   faults: Fault[];
@@ -59,8 +61,10 @@ export async function loadChain(file: string, folders: readonly string[], signal
   }
   const [child, ...parents] = trees;
   if (!child) throw invalidTemplate(file, faults);
-  const tree = parents.length === 0 ? child : trees.reduceRight((parent, over) => mergeTemplates(parent, over));
-  return { tree, files, faults, broken };
+  const levels = [child, ...parents];
+  for (let at = levels.length - 2; at >= 0; at -= 1)
+    levels[at] = mergeTemplates(levels[at + 1] as MapTree, levels[at] as MapTree);
+  return { tree: levels[0] ?? child, levels, files, faults, broken };
 }
 
 interface Parent {

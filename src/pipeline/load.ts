@@ -2,8 +2,10 @@ import { dirname } from 'node:path';
 import { z } from 'zod';
 import type { Distro } from '../model/distro.ts';
 import type { Engine } from '../model/engine.ts';
+import type { Definition } from '../model/plan.ts';
 import { type Template, templateSchema } from '../model/template.ts';
 import { type JsonSchema, templateJsonSchema } from '../model/template-json-schema.ts';
+import { digestOfFile, digestOfJson } from '../util/digest.ts';
 import { AppError, type Fault } from '../util/errors.ts';
 import { loadChain } from './load-chain.ts';
 import { faultAt, invalidTemplate, type PathFault, placeFault } from './load-faults.ts';
@@ -11,7 +13,7 @@ import { findDefinition, isPath } from './load-file.ts';
 import { faultsOfIssues, missing, plainMessage } from './load-issues.ts';
 import { checkLocalFiles } from './load-local-files.ts';
 import { semanticFaults, semanticWarnings, type TemplateParts, wellFormedParts } from './load-semantics.ts';
-import { keyPlaceOf, type Path, pathText, type Place, placeOf, plainOf, type Tree } from './load-tree.ts';
+import { keyPlaceOf, type Path, pathText, type Place, placeOf, plainOf, type MapTree, type Tree } from './load-tree.ts';
 
 export interface LoadOptions {
   /** Folders of definitions, the first one that has a name wins. */
@@ -29,6 +31,8 @@ export interface LoadedTemplate {
   /** The definition, and all files that it was made from, itself first. */
   file: string;
   files: string[];
+  /** The definition and those that it extends, itself first, each with a digest of what it says. */
+  definitions: Definition[];
   /** Allowed, but to be known: an old release. */
   warnings: Fault[];
   /** Where a value of the template was written; the nearest thing around it for a default. */
@@ -74,6 +78,7 @@ export async function loadTemplate(nameOrPath: string, options: LoadOptions): Pr
     template: parsed.data,
     file,
     files,
+    definitions: await Promise.all(chain.levels.map(definitionOf)),
     warnings: semanticWarnings(parts, options.distros, today).map((warning) => placeFault(tree, warning)),
     placeOf: (path) => placeOf(tree, path),
     localFile: (path) => {
@@ -82,6 +87,14 @@ export async function loadTemplate(nameOrPath: string, options: LoadOptions): Pr
       return found;
     },
   };
+}
+
+/** Its data, and the content of the scripts, files and keys that it names. */
+async function definitionOf(tree: MapTree): Promise<Definition> {
+  const value = plainOf(tree) as Record<string, unknown>;
+  const { files } = await checkLocalFiles(wellFormedParts(value), tree);
+  const contents = await Promise.all([...files].map(async ([path, file]) => [path, await digestOfFile(file)] as const));
+  return { template: String(value['name']), digest: digestOfJson([value, contents.toSorted(([a], [b]) => (a < b ? -1 : 1))]) };
 }
 
 function engineFaults({ engine: chosen }: TemplateParts, tree: Tree, engines: NonNullable<LoadOptions['engines']>): PathFault[] {

@@ -39,6 +39,7 @@ export async function makePlan(
   const body: Omit<Plan, 'id'> = {
     schema: 'gabarit.plan/1',
     template,
+    definitions: loaded.definitions,
     arch: chosen,
     release: { id: release.id, codename: release.codename, title: release.title },
     lock,

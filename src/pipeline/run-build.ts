@@ -189,6 +189,7 @@ async function writeOutput(folder: string, output: Output): Promise<Manifest> {
     version,
     description: plan.template.description,
     created: new Date().toISOString(),
+    definitions: plan.definitions,
     os: { distro: plan.template.distro, release: plan.release.id, codename: plan.release.codename, ...checked.os },
     arch: plan.arch,
     platforms: plan.template.platforms,

@@ -148,7 +148,7 @@ function ignorable(error: unknown): boolean {
 
 async function infoAt(root: string, path: string): Promise<ObjectInfo | undefined> {
   const found = await lstat(path, { bigint: true }).catch(ignoreAbsent);
-  return found && { key: relative(root, path), size: Number(found.size), etag: tagOf(found) };
+  return found && { key: relative(root, path), size: Number(found.size), etag: tagOf(found), modified: found.mtime };
 }
 
 function tagOf(found: BigIntStats): string {

@@ -21,12 +21,12 @@ export const memory: StorePlugin = {
 
 /** A store that is gone when the process ends: for tests, and the plainest reading of what a store is. */
 export function openMemoryStore(url = 'memory:'): Store {
-  const objects = new Map<string, { bytes: Buffer; etag: string }>();
+  const objects = new Map<string, { bytes: Buffer; etag: string; modified: Date }>();
   let writes = 0;
 
   function infoOf(key: string): ObjectInfo | undefined {
     const object = objects.get(key);
-    return object && { key, size: object.bytes.length, etag: object.etag };
+    return object && { key, size: object.bytes.length, etag: object.etag, modified: object.modified };
   }
 
   function refuseUnlessAsAsked(key: string, options: PutOptions): void {
@@ -41,9 +41,9 @@ export function openMemoryStore(url = 'memory:'): Store {
     for await (const chunk of verifiedSource(key, source, options)) chunks.push(chunk);
     refuseUnlessAsAsked(key, options);
     writes += 1;
-    const object = { bytes: Buffer.concat(chunks), etag: String(writes) };
+    const object = { bytes: Buffer.concat(chunks), etag: String(writes), modified: new Date() };
     objects.set(key, object);
-    return { key, size: object.bytes.length, etag: object.etag };
+    return { key, size: object.bytes.length, etag: object.etag, modified: object.modified };
   }
 
   async function get(key: string): Promise<Readable> {

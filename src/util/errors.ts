@@ -30,6 +30,8 @@ export const errorTable = {
   NOT_REPRODUCIBLE: { exit: 6, http: 422, retry: false },
   NOT_FOUND: { exit: 7, http: 404, retry: false },
   CONFLICT: { exit: 7, http: 409, retry: true },
+  REVOKED: { exit: 7, http: 410, retry: false },
+  SUPPORT_ENDED: { exit: 7, http: 410, retry: false },
   STORE_FAILED: { exit: 7, http: 502, retry: true },
   STORE_DENIED: { exit: 7, http: 403, retry: false },
   TARGET_UNREACHABLE: { exit: 7, http: 502, retry: true },

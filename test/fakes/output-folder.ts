@@ -24,6 +24,7 @@ export async function writeOutputFolder(
     version,
     description: 'A small image',
     created: '2026-11-23T10:00:00.000Z',
+    definitions: [],
     os: { distro: 'debian', release: '12', codename: 'bookworm', pretty: 'Debian GNU/Linux 12 (bookworm)', pointRelease: '12.9' },
     arch: 'amd64',
     platforms: ['kvm', 'xen'],

@@ -1,18 +1,23 @@
 import { readFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { openCatalog } from './catalog/open-catalog.ts';
 import { openStore, type StoresConfig } from './catalog/open-store.ts';
+import { inventoryOf } from './catalog/inventories.ts';
 import { publish } from './catalog/publish.ts';
+import { renewSite } from './catalog/write-site.ts';
 import { clonesChecks, guestChecks, rootfsChecks, unseededChecks } from './checks/index.ts';
 import { type Config, type ConfigFlags, readConfig } from './config.ts';
 import { openImage } from './disk/open-image.ts';
 import * as distroRegistry from './distros/index.ts';
 import { bootstrapEngine, findMirrors, removeTrees } from './engines/index.ts';
+import { takeInventory } from './evidence/index.ts';
 import * as formatRegistry from './formats/index.ts';
 import type { BuildRequest, BuildResult, TemplateSummary } from './model/build.ts';
-import type { Catalog, PublishedImage } from './model/catalog.ts';
+import type { Actor, Catalog, CatalogOptions, Promotion } from './model/catalog.ts';
 import type { Verdict } from './model/check.ts';
+import { findRelease, type Release } from './model/distro.ts';
+import { diffInventories, type InventoryDiff } from './model/inventory.ts';
 import type { HostReport } from './model/host.ts';
 import type { Plan } from './model/plan.ts';
 import type { Arch } from './model/platform.ts';
@@ -50,8 +55,10 @@ export interface App {
   /** Proves the image in an output folder; a failed check is a verdict, not an error. */
   verify(folder: string, options: { boot: boolean }, signal: AbortSignal): Promise<Verdict[]>;
   /** A store is named by its URL or by its name in the configuration. */
-  publish(folder: string, store: string, options: { channel?: string }, signal: AbortSignal): Promise<PublishedImage>;
-  catalog(store: string): Promise<Catalog>;
+  publish(folder: string, store: string, options: { channel?: string } & Actor, signal: AbortSignal): Promise<Promotion>;
+  catalog(store: string, actor?: Actor): Promise<Catalog>;
+  /** Compares two images: output folders, or references into the catalog of a store. */
+  diff(from: string, to: string, store: string | undefined): Promise<InventoryDiff>;
   cacheList(): Promise<CacheEntry[]>;
   cachePrune(options: { maxBytes?: number; all: boolean }, signal: AbortSignal): Promise<{ removed: CacheEntry[] }>;
   doctor(signal: AbortSignal): Promise<HostReport>;
@@ -76,6 +83,7 @@ export async function createApp(flags: ConfigFlags, environment: NodeJS.ProcessE
     bootChecks: [...guestChecks, ...clonesChecks, ...unseededChecks],
     machineHost: qemu,
     openSubject: openImage,
+    takeInventory,
     removeTrees,
     provisionDir: join(root, 'templates/provision'),
     cacheDir: config.cacheDir,
@@ -95,6 +103,18 @@ export async function createApp(flags: ConfigFlags, environment: NodeJS.ProcessE
     return await work(ctx);
   }
 
+  const catalogOptions = ({ by = userInfo().username, allowUnsupported }: Actor): CatalogOptions => ({
+    by,
+    allowUnsupported,
+    approvals: config.catalog.approvals,
+    site: true,
+    emit: bus.emitter(),
+  });
+  const endOfLife = (distro: string, release: string): Release['endOfLife'] | undefined => {
+    const found = distros.find(({ id }) => id === distro);
+    return found && findRelease(found, release)?.endOfLife;
+  };
+
   return {
     config,
     bus,
@@ -107,9 +127,18 @@ export async function createApp(flags: ConfigFlags, environment: NodeJS.ProcessE
     },
     build: (request, signal) => buildAll(request, services, signal),
     verify: (folder, options, signal) => inRun('verify', signal, (ctx) => verifyImage(folder, options, services, ctx)),
-    publish: (folder, store, { channel }, signal) =>
-      publish(folder, openStore(store, stores), { channel, signal, emit: bus.emitter() }),
-    catalog: async (store) => openCatalog(openStore(store, stores)),
+    async publish(folder, reference, { channel, ...actor }, signal) {
+      const store = openStore(reference, stores);
+      const options = { ...catalogOptions(actor), emit: bus.emitter(), channel, signal, endOfLife };
+      const image = await publish(folder, store, options);
+      await renewSite(openCatalog(store, options), options.emit, signal);
+      return image;
+    },
+    catalog: async (store, actor = {}) => openCatalog(openStore(store, stores), catalogOptions(actor)),
+    diff: async (from, to, store) => {
+      const catalog = store === undefined ? undefined : openCatalog(openStore(store, stores), catalogOptions({}));
+      return diffInventories(await inventoryOf(from, catalog), await inventoryOf(to, catalog));
+    },
     cacheList: () => listCache(config.cacheDir),
     cachePrune: (options, signal) => pruneCache(options, services, signal),
     doctor: (signal) => inRun('doctor', signal, (ctx) => examineHost(config, ctx)),

@@ -27,6 +27,13 @@ const signing = z.strictObject({
     .describe('A store that is new to this machine is trusted only when one of these keys has signed it'),
 });
 
+const catalog = z.strictObject({
+  approvals: z
+    .record(z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'must be the name of a channel'), z.int().min(1).max(10))
+    .default({})
+    .describe('How many people must approve before a channel moves, by its name; the one who proposes is the first'),
+});
+
 const fileSchema = z.strictObject({
   cacheDir: z.string().optional().describe('The build cache; GABARIT_CACHE'),
   cacheLimit: sizeSchema.prefault('40GiB').describe('What the cache may hold before the oldest parts are removed'),
@@ -35,6 +42,7 @@ const fileSchema = z.strictObject({
   mirrors: mirrors.default({}).describe('Where to fetch packages from: debian, debian-security, snapshot'),
   guestMirrors: mirrors.default({}).describe('What the sources of an image name instead of what the distribution recommends'),
   stores: storesSchema.default({}).describe('Stores that have a name, for --store NAME'),
+  catalog: catalog.prefault({}).describe('Rules for moving channels'),
   signing: signing.prefault({}).describe('Who signs, and who is believed'),
 });
 
@@ -49,6 +57,7 @@ export interface Config {
   stores: Record<string, StoreSettings>;
   /** What this user's commands remember from one to the next: it is no cache, and may not be deleted without loss. */
   stateDir: string;
+  catalog: z.output<typeof catalog>;
   signing: z.output<typeof signing>;
   /** The signing keys of this user. */
   keysDir: string;
@@ -77,6 +86,7 @@ export async function readConfig(flags: ConfigFlags, environment: NodeJS.Process
     mirrors: file.mirrors,
     guestMirrors: file.guestMirrors,
     stores: file.stores,
+    catalog: file.catalog,
     stateDir: resolve(set(environment['GABARIT_STATE']) ?? join(stateHome, 'gabarit')),
     signing: file.signing,
     keysDir: resolve(set(environment['GABARIT_KEYS']) ?? join(dataHome, 'gabarit/keys')),

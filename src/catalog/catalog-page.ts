@@ -1,7 +1,7 @@
 import type { PublishedImage, TemplateIndex } from '../model/catalog.ts';
 import { channelsAt } from '../model/catalog.ts';
 import { formatSize } from '../model/size.ts';
-import { supportOf } from './support.ts';
+import { supportOf } from '../model/support.ts';
 
 /** The catalog as one page that needs nothing else: no script, no font, no server. */
 

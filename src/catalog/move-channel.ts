@@ -8,7 +8,7 @@ import {
 } from '../model/catalog.ts';
 import { AppError } from '../util/errors.ts';
 import { refuseRevoked } from './find-image.ts';
-import { supportFault, supportOf } from './support.ts';
+import { supportFault, supportOf } from '../model/support.ts';
 
 /** How channels move: by one person, or by as many as the configuration asks for. */
 

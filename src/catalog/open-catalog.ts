@@ -27,13 +27,14 @@ import { pruneImages } from './prune.ts';
 import { readText } from './read-text.ts';
 import { repairIndex } from './repair.ts';
 import { ancestorsOf, descendantsOf, restoreImage, revokeImage } from './revoke.ts';
-import { supportFault } from './support.ts';
+import { supportFault } from '../model/support.ts';
 import { templateNames } from './template-names.ts';
-import { writeSite } from './write-site.ts';
+import { renewSite, writeSite } from './write-site.ts';
 
 /** The catalog of what was published to a store. */
 export function openCatalog(store: Store, options: CatalogOptions = {}): Catalog {
-  async function list(): Promise<TemplateIndex[]> {
+  async function list(template?: string): Promise<TemplateIndex[]> {
+    if (template !== undefined) return [await indexOf(template)];
     const indexes: TemplateIndex[] = [];
     for (const name of await templateNames(store)) {
       const index = await readIndex(store, name, options);
@@ -148,22 +149,38 @@ export function openCatalog(store: Store, options: CatalogOptions = {}): Catalog
     throw new AppError('DIGEST_MISMATCH', `${key} in ${store.url} is not the file that its manifest names`);
   }
 
+  const writesSite = async (signal?: AbortSignal): Promise<string[]> => writeSite(store, await list(), options, signal);
+
+  /** Renews what is derived after a change. */
+  async function changing<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    const result = await work;
+    if (options.site) await renewSite({ writeSite: writesSite }, options.emit, signal);
+    return result;
+  }
+
   return {
     url: store.url,
     list,
     resolve,
     show,
     seen,
-    promote,
-    approve,
-    revoke: async (reference, reason, { fallback }, signal) =>
-      revokeImage(store, await find(reference), reason, { ...options, fallback }, signal),
-    restore: async (reference, signal) => restoreImage(store, await find(reference), options, signal),
+    promote: (channel, reference, before, signal) => changing(promote(channel, reference, before, signal), signal),
+    approve: (template, channel, signal) => changing(approve(template, channel, signal), signal),
+    async revoke(reference, reason, { fallback }, signal) {
+      const image = await find(reference);
+      return changing(revokeImage(store, image, reason, { ...options, fallback }, signal), signal);
+    },
+    async restore(reference, signal) {
+      const image = await find(reference);
+      return changing(restoreImage(store, image, options, signal), signal);
+    },
     ancestry,
-    prune: (policy, { template, apply, inUse = new Set<string>() }, signal) =>
-      pruneImages(store, policy, { ...options, template, apply, inUse }, signal),
-    repair,
-    writeSite: async (signal) => writeSite(store, await list(), options, signal),
+    async prune(policy, { template, apply, inUse = new Set<string>() }, signal) {
+      const work = pruneImages(store, policy, { ...options, template, apply, inUse }, signal);
+      return apply ? changing(work, signal) : work;
+    },
+    repair: (choice, signal) => (choice.apply ? changing(repair(choice, signal), signal) : repair(choice, signal)),
+    writeSite: writesSite,
     evidence,
   };
 }

@@ -48,9 +48,10 @@ export async function revokeImage(
       options,
       signal,
     );
-    result.revoked.push(...after.images.filter(({ digest }) => revocations.has(digest)));
-    for (const image of after.images.filter(({ digest }) => revocations.has(digest))) {
-      for (const channel of before ? channelsAt(before, image) : []) {
+    const forbidden = after.images.filter(({ digest }) => revocations.has(digest));
+    result.revoked.push(...forbidden);
+    for (const one of forbidden) {
+      for (const channel of before ? channelsAt(before, one) : []) {
         const now = after.channels[channel]?.version;
         result.channels.push({ template, channel, ...(now === undefined ? {} : { now }) });
       }

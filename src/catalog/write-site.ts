@@ -1,6 +1,8 @@
-import type { CatalogOptions, TemplateIndex } from '../model/catalog.ts';
+import type { Catalog, CatalogOptions, TemplateIndex } from '../model/catalog.ts';
 import type { Store } from '../model/store.ts';
 import { digestOf } from '../util/digest.ts';
+import type { Emit } from '../util/events.ts';
+import { isCancellation } from '../util/errors.ts';
 import { catalogPage } from './catalog-page.ts';
 import { templatesListKey } from './keys.ts';
 import { streamsIndex, streamsProducts } from './simplestreams.ts';
@@ -28,4 +30,23 @@ export async function writeSite(
     await store.put(key, { bytes }, { digest: digestOf(bytes), size: bytes.length, signal });
   }
   return files.map(([key]) => key);
+}
+
+/** Writes the site after a change that is done: if it cannot be written, nothing is lost but its freshness. */
+export async function renewSite(
+  catalog: Pick<Catalog, 'writeSite'>,
+  emit: Emit | undefined,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  try {
+    await catalog.writeSite(signal);
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    emit?.({
+      type: 'log',
+      level: 'warn',
+      message: `The page and the tree for Incus were not renewed (gabarit catalog site does it): ${reason}`,
+    });
+  }
 }

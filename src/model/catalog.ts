@@ -142,6 +142,8 @@ export interface CatalogOptions {
   /** Judges each index that was read, before it is used; throws to refuse it. */
   onIndex?: ((index: TemplateIndex, read: IndexRead) => void | Promise<void>) | undefined;
   emit?: Emit | undefined;
+  /** Renew the page, the tree for Incus and the list of templates after each change. */
+  site?: boolean | undefined;
   /** How many people must approve a move of a channel; those that are not named need one. */
   approvals?: Record<string, number> | undefined;
   /** Let channels point at images whose operating system nobody supports any more. */
@@ -157,11 +159,17 @@ export type Promotion = PublishedImage & {
   pending?: Proposal | undefined;
 };
 
+/** Who changes a catalog, and what he insists on. */
+export interface Actor {
+  by?: string | undefined;
+  allowUnsupported?: boolean | undefined;
+}
+
 export interface Catalog {
   /** Of the store, without secrets. */
   url: string;
-  /** The indexes of all templates, sorted by name. */
-  list(): Promise<TemplateIndex[]>;
+  /** The indexes of all templates, sorted by name, or of one. @throws AppError NOT_FOUND */
+  list(template?: string): Promise<TemplateIndex[]>;
   /** @throws AppError NOT_FOUND, saying what there is; REVOKED */
   resolve(reference: ImageReference): Promise<PublishedImage>;
   /** An image with its manifest, revoked or not. @throws AppError NOT_FOUND, DIGEST_MISMATCH */

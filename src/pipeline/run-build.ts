@@ -1,9 +1,10 @@
 import { copyFile, link, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BuildResult } from '../model/build.ts';
-import type { RootfsCheck, Verdict } from '../model/check.ts';
+import type { Rootfs, RootfsCheck, Verdict } from '../model/check.ts';
 import type { Built, Engine } from '../model/engine.ts';
 import type { Format } from '../model/format.ts';
+import type { Inventory } from '../model/inventory.ts';
 import type { Manifest } from '../model/manifest.ts';
 import type { Plan } from '../model/plan.ts';
 import type { StepContext } from '../model/step.ts';
@@ -17,12 +18,14 @@ import { runStep } from './ledger.ts';
 import { findImageOf, nextVersion } from './output-folder.ts';
 import { checkOfflineStep, type OfflineChecked, type OpenSubject } from './steps/check-offline.ts';
 import { type Converted, convertInput, convertStep } from './steps/convert.ts';
+import { inventoryStep } from './steps/take-inventory.ts';
 
 export interface BuildServices {
   engines: Engine[];
   formats: Format[];
   checks: RootfsCheck[];
   openSubject: OpenSubject;
+  takeInventory: (rootfs: Rootfs) => Promise<Inventory>;
   /** Of Gabarit. */
   version: string;
 }
@@ -71,6 +74,8 @@ export async function runBuild(
     }
     const { output: checked, durationMs } = await check(plan, artifacts, services, ctx);
     seconds.push(['check', durationMs / 1000]);
+    const stock = await inventory(artifacts, services, ctx);
+    seconds.push(['inventory', stock.durationMs / 1000]);
 
     // We hold the template's lock: what lies here is from a build that was killed.
     const part = join(templateDir, '.part');
@@ -81,6 +86,7 @@ export async function runBuild(
       built,
       artifacts,
       checked,
+      inventory: stock.output,
       seconds,
       gabarit: services.version,
     }).catch(async (error: unknown) => {
@@ -146,6 +152,17 @@ async function check(
   return await runStep(step, { artifact: first.digest, checks: services.checks.map(({ id }) => id), plan: plan.id }, ctx);
 }
 
+async function inventory(
+  artifacts: Converted[],
+  services: BuildServices,
+  ctx: StepContext,
+): Promise<{ output: Inventory; durationMs: number }> {
+  const first = artifacts[0];
+  if (first === undefined) throw new TypeError('no artifact');
+  const step = inventoryStep(services.takeInventory, formatOf(services.formats, first.format), first, services.openSubject);
+  return await runStep(step, { artifact: first.digest }, ctx);
+}
+
 /** The error for an image that some check refuses. */
 export function checksFailed(name: string, failed: Verdict[], output: string): AppError {
   return new AppError('CHECK_FAILED', `${name} does not pass ${failed.length === 1 ? 'a check' : `${failed.length} checks`}`, {
@@ -160,6 +177,7 @@ interface Output {
   built: Built;
   artifacts: Converted[];
   checked: OfflineChecked;
+  inventory: Inventory;
   seconds: [string, number][];
   gabarit: string;
 }
@@ -174,11 +192,13 @@ async function writeOutput(folder: string, output: Output): Promise<Manifest> {
   }
   await writeFile(join(folder, 'plan.json'), `${JSON.stringify(plan, null, 2)}\n`);
   await writeFile(join(folder, 'packages.lock.json'), `${JSON.stringify(plan.lock, null, 2)}\n`);
+  await writeFile(join(folder, 'inventory.json'), `${JSON.stringify(output.inventory, null, 1)}\n`);
   for (const { name, content } of checkReportFiles(plan.template.name, version, checked.verdicts))
     await writeFile(join(folder, name), content);
   const evidence = [
     await evidenceFile(folder, 'plan.json', 'plan'),
     await evidenceFile(folder, 'packages.lock.json', 'packages-lock'),
+    await evidenceFile(folder, 'inventory.json', 'inventory'),
     await evidenceFile(folder, 'checks.json', 'check-report'),
     await evidenceFile(folder, 'checks.junit.xml', 'check-report-junit'),
   ];

@@ -2,8 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { App } from '../../src/app.ts';
 import type { BuildRequest, BuildResult } from '../../src/model/build.ts';
 import type { Verdict } from '../../src/model/check.ts';
+import { inventoryOf } from '../../src/catalog/inventories.ts';
 import { openCatalog } from '../../src/catalog/open-catalog.ts';
 import { publish } from '../../src/catalog/publish.ts';
+import { diffInventories } from '../../src/model/inventory.ts';
 import { openFileStore } from '../../src/stores/file.ts';
 import { AppError } from '../../src/util/errors.ts';
 import { type Emit, EventBus } from '../../src/util/events.ts';
@@ -21,6 +23,7 @@ const mebibyte = 2 ** 20;
  */
 export function fakeApp(pauseMs = 0): FakeApp {
   const bus = new EventBus();
+  const approvals = { production: 2 };
   const requests: BuildRequest[] = [];
   const verdicts: Verdict[] = [
     { check: 'machine-id', title: 'No machine identity', status: 'pass', message: '' },
@@ -38,6 +41,7 @@ export function fakeApp(pauseMs = 0): FakeApp {
       mirrors: {},
       guestMirrors: {},
       stores: {},
+      catalog: { approvals },
       stateDir: '/state',
       signing: { fingerprints: [] },
       keysDir: '/keys',
@@ -83,9 +87,14 @@ export function fakeApp(pauseMs = 0): FakeApp {
       dir === 'bad'
         ? [...verdicts, { check: 'ports', title: 'Ports', status: 'fail', message: 'port 25 listens', subject: 'bios' }]
         : verdicts,
-    publish: (dir, storeUrl, { channel }, signal) =>
-      publish(dir, openFileStore(storeUrl), { channel, emit: bus.emitter(), signal }),
-    catalog: async (storeUrl) => openCatalog(openFileStore(storeUrl)),
+    publish: (dir, storeUrl, { channel, ...actor }, signal) =>
+      publish(dir, openFileStore(storeUrl), { channel, ...actor, approvals, emit: bus.emitter(), signal }),
+    catalog: async (storeUrl, actor = {}) =>
+      openCatalog(openFileStore(storeUrl), { ...actor, approvals, site: true, emit: bus.emitter() }),
+    async diff(from, to, store) {
+      const catalog = store === undefined ? undefined : openCatalog(openFileStore(store));
+      return diffInventories(await inventoryOf(from, catalog), await inventoryOf(to, catalog));
+    },
     doctor: async () => ({
       schema: 'gabarit.host/1',
       facts: [

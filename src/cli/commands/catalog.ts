@@ -2,21 +2,30 @@ import { Command } from 'commander';
 import { parseImageReference } from '../../model/image-reference.ts';
 import type { Run } from '../context.ts';
 import { examples } from '../help-text.ts';
-import { storeOption } from '../store-option.ts';
-
-interface StoreOption {
-  store: string;
-}
-const imageHelp = 'NAME, NAME@VERSION, NAME@CHANNEL or NAME@sha256:...; NAME alone is its newest version';
+import { imageHelp, type StoreOption, storeOption } from '../store-option.ts';
+import { pruneCommand, repairCommand, siteCommand } from './catalog-care.ts';
+import { approveCommand, promoteCommand } from './catalog-channels.ts';
+import { ancestryCommand, diffCommand } from './catalog-compare.ts';
+import { restoreCommand, revokeCommand } from './catalog-revoke.ts';
 
 export function catalogCommand(run: Run): Command {
   return new Command('catalog')
-    .summary('look at the images of a store, move channels')
-    .description('Looks at the images of a store, and moves the channels that point at them.')
+    .summary('look at the images of a store, move channels, revoke, prune')
+    .description(
+      'Looks at the images of a store, moves the channels that point at them, and takes back what must not be used any more.',
+    )
     .addCommand(listCommand(run))
     .addCommand(showCommand(run))
     .addCommand(resolveCommand(run))
-    .addCommand(promoteCommand(run));
+    .addCommand(diffCommand(run))
+    .addCommand(ancestryCommand(run))
+    .addCommand(promoteCommand(run))
+    .addCommand(approveCommand(run))
+    .addCommand(revokeCommand(run))
+    .addCommand(restoreCommand(run))
+    .addCommand(pruneCommand(run))
+    .addCommand(repairCommand(run))
+    .addCommand(siteCommand(run));
 }
 
 function listCommand(run: Run): Command {
@@ -30,8 +39,7 @@ function listCommand(run: Run): Command {
       run(async ({ globals, style, openApp, answer }) => {
         const { catalogText } = await import('../render/catalog.ts');
         const catalog = await (await openApp({ kind: 'data' })).catalog(store);
-        if (template !== undefined) await catalog.resolve({ template, by: 'newest' });
-        const indexes = (await catalog.list()).filter((index) => template === undefined || index.template === template);
+        const indexes = await catalog.list(template);
         const names = indexes.flatMap(({ images }) => images.map((image) => `${image.template}@${image.version}\n`));
         answer(indexes, () => (globals.quiet ? names.join('') : catalogText(indexes, catalog.url, style)));
       }),
@@ -74,32 +82,6 @@ function resolveCommand(run: Run): Command {
         const wanted = parseImageReference(reference);
         const image = await (await (await openApp({ kind: 'data' })).catalog(store)).resolve(wanted);
         answer(image, () => `${image.template}@${image.digest}\n`);
-      }),
-    );
-}
-
-function promoteCommand(run: Run): Command {
-  return new Command('promote')
-    .summary('let a channel point at an image')
-    .description('Lets a channel point at an image. It is refused when somebody else moved the channel meanwhile.')
-    .argument('<image>', imageHelp)
-    .argument('<channel>', 'a word such as dev or stable; it is made when there is none')
-    .addOption(storeOption())
-    .option('--seen <digest>', 'what the channel pointed at when you decided, or "none" (default: what it points at now)')
-    .addHelpText(
-      'after',
-      examples([
-        'gabarit catalog promote debian-12@20261123.1 stable --store file:/srv/templates',
-        'debian-12@stable is this version from now on.',
-      ]),
-    )
-    .action((reference: string, channel: string, { store, seen }: StoreOption & { seen?: string }) =>
-      run(async ({ globals, signal, openApp, answer }) => {
-        const wanted = parseImageReference(reference);
-        const catalog = await (await openApp({ kind: 'data' })).catalog(store);
-        const before = seen ?? (await catalog.seen(wanted.template, channel));
-        const image = await catalog.promote(channel, wanted, before, signal);
-        answer({ channel, image, before }, () => (globals.quiet ? '' : `${image.template}@${channel} is ${image.version} now\n`));
       }),
     );
 }

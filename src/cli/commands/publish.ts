@@ -1,7 +1,13 @@
 import { Command } from 'commander';
 import type { Run } from '../context.ts';
 import { examples } from '../help-text.ts';
-import { storeOption } from '../store-option.ts';
+import { byOption, type StoreOption, storeOption } from '../store-option.ts';
+
+interface PublishFlags extends StoreOption {
+  channel?: string;
+  by?: string;
+  unsupported?: boolean;
+}
 
 export function publishCommand(run: Run): Command {
   return new Command('publish')
@@ -12,6 +18,8 @@ export function publishCommand(run: Run): Command {
     .argument('<folder>', 'the output folder of a build')
     .addOption(storeOption())
     .option('--channel <name>', 'also let this channel point at it, for example dev')
+    .addOption(byOption())
+    .option('--unsupported', 'with --channel: also when nobody supports its operating system any more')
     .addHelpText(
       'after',
       examples(
@@ -19,13 +27,19 @@ export function publishCommand(run: Run): Command {
         ['gabarit publish out/debian-12/20261123.1 --store file:/srv/templates --channel dev', 'And make it debian-12@dev.'],
       ),
     )
-    .action((folder: string, { store, channel }: { store: string; channel?: string }) =>
+    .action((folder: string, options: PublishFlags) =>
       run(async ({ globals, signal, openApp, answer }) => {
+        const { store, channel, by, unsupported: allowUnsupported } = options;
+        const { promotionText } = await import('../render/catalog-changes.ts');
         const app = await openApp({ kind: 'steps' });
-        const image = await app.publish(folder, store, channel === undefined ? {} : { channel }, signal);
+        const request = { ...(channel === undefined ? {} : { channel }), by, allowUnsupported };
+        const { pending, ...image } = await app.publish(folder, store, request, signal);
         const name = `${image.template}@${image.version}`;
-        const text = `${name} is in ${store}${channel === undefined ? '' : `, and ${image.template}@${channel} is it`}\n  ${image.digest}\n\nNext:\n  gabarit catalog show ${name} --store ${store}\n`;
-        answer({ type: 'result', image }, () => (globals.quiet ? `${image.template}@${image.digest}\n` : text));
+        const moved = channel === undefined ? '' : promotionText(channel, image, pending, store);
+        const text = `${name} is in ${store}\n  ${image.digest}\n${moved}\nNext:\n  gabarit catalog show ${name} --store ${store}\n`;
+        answer({ type: 'result', image, ...(pending ? { pending } : {}) }, () =>
+          globals.quiet ? `${image.template}@${image.digest}\n` : text,
+        );
       }),
     );
 }

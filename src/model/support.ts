@@ -1,4 +1,4 @@
-import type { PublishedImage } from '../model/catalog.ts';
+import type { PublishedImage } from './catalog.ts';
 
 /** How the support of an image's operating system stands on a day: `yes`, only `lts`, or `none`; undefined when nobody wrote it down. */
 export function supportOf({ endOfLife }: PublishedImage, now: Date): 'yes' | 'lts' | 'none' | undefined {

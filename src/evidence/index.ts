@@ -1,0 +1,1 @@
+export { takeInventory } from './inventory.ts';

@@ -37,6 +37,7 @@ describe('the configuration', () => {
     expect(await read('')).toEqual({
       cacheDir: '/home/x/.cache/gabarit',
       cacheLimit: 40 * 2 ** 30,
+      catalog: { approvals: {} },
       outputDir: resolve('out'),
       templateDirs: [resolve('templates'), '/shipped'],
       mirrors: {},

@@ -46,7 +46,7 @@ const rate = z.string({ error: notARate }).transform((text, ctx) => {
 });
 
 const settingsSchema = z.strictObject({
-  url: z.string().min(1).describe('s3://BUCKET/PREFIX, or file:FOLDER'),
+  url: z.string().min(1).describe('s3://BUCKET/PREFIX, file:FOLDER, or https://HOST/PATH to read only'),
   endpoint: z
     .url({ protocol: /^https?$/ })
     .optional()
@@ -75,7 +75,8 @@ export const storesSchema = z
     const parsed: Record<string, StoreSettings> = {};
     for (const [name, given] of Object.entries(stores)) {
       const isS3 = given.url.startsWith('s3://');
-      for (const key of isS3 ? [] : s3Only.filter((known) => known in given)) {
+      const isWeb = given.url.startsWith('https://');
+      for (const key of isS3 ? [] : s3Only.filter((known) => known in given && !(isWeb && known === 'ca'))) {
         ctx.addIssue({ code: 'custom', path: [name, key], message: 'is for s3:// URLs only' });
       }
       const result = settingsSchema.safeParse(given);

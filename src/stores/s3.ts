@@ -46,8 +46,8 @@ export function openS3Store(url: string, context: StoreContext): Store {
     return address.prefix + key;
   }
 
-  function infoOf(key: string, { size, etag }: Found): ObjectInfo {
-    return { key, size, etag };
+  function infoOf(key: string, { size, etag, modified }: Found): ObjectInfo {
+    return { key, size, etag, ...(modified ? { modified } : {}) };
   }
 
   /** Asked by whoever needs it first; a failure is not remembered. */

@@ -35,8 +35,10 @@ export function publishCommand(run: Run): Command {
         const request = { ...(channel === undefined ? {} : { channel }), by, allowUnsupported };
         const { pending, ...image } = await app.publish(folder, store, request, signal);
         const name = `${image.template}@${image.version}`;
-        const moved = channel === undefined ? '' : promotionText(channel, image, pending, store);
-        const text = `${name} is in ${store}\n  ${image.digest}\n${moved}\nNext:\n  gabarit catalog show ${name} --store ${store}\n`;
+        const moved = channel !== undefined && !pending ? `, and ${image.template}@${channel} is it` : '';
+        const waits = channel !== undefined && pending ? promotionText(channel, image, pending, store) : '';
+        const next = `\nNext:\n  gabarit catalog show ${name} --store ${store}\n`;
+        const text = `${name} is in ${store}${moved}\n  ${image.digest}\n${waits}${next}`;
         answer({ type: 'result', image, ...(pending ? { pending } : {}) }, () =>
           globals.quiet ? `${image.template}@${image.digest}\n` : text,
         );

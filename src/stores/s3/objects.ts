@@ -23,6 +23,8 @@ export interface Found {
   sha256: string | undefined;
   /** Which act of writing made it. */
   write?: string | undefined;
+  /** Only lists tell. */
+  modified?: Date | undefined;
 }
 
 /** The metadata by which Gabarit knows its own objects again. */
@@ -117,8 +119,8 @@ export async function* listObjects(connection: Connection, prefix: string): Asyn
       ...(token === undefined ? {} : { ContinuationToken: token }),
     };
     const page = await connection.call(operation, (client) => client.send(new ListObjectsV2Command(input)));
-    for (const { Key, Size = 0, ETag } of page.Contents ?? []) {
-      if (Key !== undefined) yield { key: Key, size: Size, etag: plainTag(ETag), sha256: undefined };
+    for (const { Key, Size = 0, ETag, LastModified: modified } of page.Contents ?? []) {
+      if (Key !== undefined) yield { key: Key, size: Size, etag: plainTag(ETag), sha256: undefined, modified };
     }
     token = page.IsTruncated ? page.NextContinuationToken : undefined;
   } while (token !== undefined);

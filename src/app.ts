@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { tmpdir, userInfo } from 'node:os';
+import { hostname, tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { openCatalog } from './catalog/open-catalog.ts';
 import { openStore, type StoresConfig } from './catalog/open-store.ts';
@@ -13,17 +13,29 @@ import * as distroRegistry from './distros/index.ts';
 import { bootstrapEngine, findMirrors, removeTrees } from './engines/index.ts';
 import { takeInventory } from './evidence/index.ts';
 import * as formatRegistry from './formats/index.ts';
+import { streamXva } from './formats/xva/stream.ts';
 import type { BuildRequest, BuildResult, TemplateSummary } from './model/build.ts';
 import type { Actor, Catalog, CatalogOptions, Promotion } from './model/catalog.ts';
 import type { Verdict } from './model/check.ts';
 import { findRelease, type Release } from './model/distro.ts';
 import { diffInventories, type InventoryDiff } from './model/inventory.ts';
+import type { DeployRequestOptions, TargetListing, TargetResult } from './model/deploy.ts';
 import type { HostReport } from './model/host.ts';
 import type { Plan } from './model/plan.ts';
 import type { Arch } from './model/platform.ts';
 import type { StepContext } from './model/step.ts';
 import { buildAll } from './pipeline/build-all.ts';
 import { type CacheEntry, listCache, pruneCache } from './pipeline/cache.ts';
+import {
+  type ConfiguredTarget,
+  deploy,
+  type DeployServices,
+  listTargets,
+  removeDeployments,
+  rollBack,
+  sweepTargets,
+} from './pipeline/deploy.ts';
+import { markRevoked } from './pipeline/deploy-revoked.ts';
 import { inspectHost } from './pipeline/doctor.ts';
 import { listTemplates } from './pipeline/list-templates.ts';
 import { type LoadOptions, loadTemplate } from './pipeline/load.ts';
@@ -34,6 +46,8 @@ import { openRun } from './pipeline/runs.ts';
 import type { Services } from './pipeline/services.ts';
 import { verifyImage } from './pipeline/verify-image.ts';
 import * as storeRegistry from './stores/index.ts';
+import * as targetRegistry from './targets/index.ts';
+import { readCredential } from './util/credential.ts';
 import { EventBus } from './util/events.ts';
 import { Scope } from './util/scope.ts';
 import { proveKvm, qemu } from './vms/index.ts';
@@ -59,6 +73,13 @@ export interface App {
   catalog(store: string, actor?: Actor): Promise<Catalog>;
   /** Compares two images: output folders, or references into the catalog of a store. */
   diff(from: string, to: string, store: string | undefined): Promise<InventoryDiff>;
+  /** Brings an image of a store to targets; a target that fails is a result, not an error. */
+  deploy(request: DeployRequestOptions, store: string, signal: AbortSignal): Promise<TargetResult[]>;
+  rollBack(request: Parameters<typeof rollBack>[0], signal: AbortSignal): Promise<TargetResult[]>;
+  /** What lies on targets, all of the configuration when none is named; with a store, which images were revoked there. */
+  deployments(targets: string[], store: string | undefined, signal: AbortSignal): Promise<TargetListing[]>;
+  removeDeployments(request: Parameters<typeof removeDeployments>[0], signal: AbortSignal): Promise<TargetResult[]>;
+  sweepDeployments(targets: string[], signal: AbortSignal): Promise<TargetResult[]>;
   cacheList(): Promise<CacheEntry[]>;
   cachePrune(options: { maxBytes?: number; all: boolean }, signal: AbortSignal): Promise<{ removed: CacheEntry[] }>;
   doctor(signal: AbortSignal): Promise<HostReport>;
@@ -90,6 +111,16 @@ export async function createApp(flags: ConfigFlags, environment: NodeJS.ProcessE
     cacheLimit: config.cacheLimit,
     bus,
     load: { folders: config.templateDirs, distros },
+  };
+  const deployServices: DeployServices = {
+    targets: configuredTargets(config),
+    formats: services.formats,
+    pack: streamXva,
+    credential: (reference) => readCredential(reference, environment),
+    stateDir: config.stateDir,
+    by: `${userInfo().username}@${hostname()}`,
+    version,
+    bus,
   };
   const load: LoadOptions = { ...services.load, engines: services.engines };
 
@@ -139,10 +170,35 @@ export async function createApp(flags: ConfigFlags, environment: NodeJS.ProcessE
       const catalog = store === undefined ? undefined : openCatalog(openStore(store, stores), catalogOptions({}));
       return diffInventories(await inventoryOf(from, catalog), await inventoryOf(to, catalog));
     },
+    deploy: (request, store, signal) =>
+      inRun('deploy', signal, async (ctx) => {
+        const opened = openStore(store, stores);
+        return deploy(request, { catalog: openCatalog(opened, catalogOptions({})), store: opened }, deployServices, {
+          ...ctx,
+          emit: bus.emitter(),
+        });
+      }),
+    rollBack: (request, signal) => rollBack(request, deployServices, signal),
+    deployments: async (targets, store, signal) => {
+      const listings = await listTargets(targets, deployServices, signal);
+      return store === undefined ? listings : markRevoked(listings, openCatalog(openStore(store, stores), catalogOptions({})));
+    },
+    removeDeployments: (request, signal) => removeDeployments(request, deployServices, signal),
+    sweepDeployments: (targets, signal) => sweepTargets(targets, deployServices, signal),
     cacheList: () => listCache(config.cacheDir),
     cachePrune: (options, signal) => pruneCache(options, services, signal),
     doctor: (signal) => inRun('doctor', signal, (ctx) => examineHost(config, ctx)),
   };
+}
+
+function configuredTargets({ targets }: Config): Map<string, ConfiguredTarget> {
+  const { xcpNg } = targetRegistry;
+  return new Map(
+    Object.entries(targets).map(([name, settings]) => [
+      name,
+      { platform: xcpNg.platform, open: (ctx) => xcpNg.open(name, settings, ctx) },
+    ]),
+  );
 }
 
 async function withNewest(summaries: TemplateSummary[], outputDir: string): Promise<TemplateSummary[]> {

@@ -43,6 +43,7 @@ describe('the configuration', () => {
       mirrors: {},
       guestMirrors: {},
       stores: {},
+      targets: {},
       stateDir: '/home/x/.local/state/gabarit',
       signing: { fingerprints: [] },
       keysDir: '/home/x/.local/share/gabarit/keys',
@@ -109,5 +110,48 @@ describe('the configuration', () => {
         message: `${path} cannot be read`,
       });
     }
+  });
+});
+
+describe('targets', () => {
+  const pool =
+    'targets:\n  lab:\n    kind: xcp-ng\n    hosts: pool.example\n    user: env:XCP_USER\n    password: file:/run/secrets/xcp\n';
+
+  test('say little, and have defaults for the rest', async () => {
+    expect((await read(pool)).targets).toEqual({
+      lab: {
+        kind: 'xcp-ng',
+        hosts: ['pool.example'],
+        user: 'env:XCP_USER',
+        password: 'file:/run/secrets/xcp',
+        networks: [],
+        tags: [],
+        keep: 2,
+        test: false,
+        testMinutes: 10,
+        stallMinutes: 10,
+      },
+    });
+    const more = `${pool}    fingerprints: ${Array.from({ length: 32 }, () => 'ab').join(':')}\n    memory: 2GiB\n    limit: 50MiB/s\n`;
+    expect((await read(more)).targets['lab']).toMatchObject({
+      fingerprints: [Array.from({ length: 32 }, () => 'AB').join(':')],
+      memory: 2 ** 31,
+      limit: 50 * 2 ** 20,
+    });
+  });
+
+  test('are refused with the place of every fault', async () => {
+    const text = `${pool.replace('file:/run/secrets/xcp', 'hunter2')}    sr: ""\n    memory: 2GB\n    limit: fast\n    insecure: true\n    fingerprints: AB:CD\n  Bad Name:\n    kind: vsphere\n`;
+    const error: unknown = await read(text).catch((reason: unknown) => reason);
+    const faults = error instanceof AppError ? error.faults : [];
+    expect(faults.map(({ message, line, column }) => `${line}:${column} ${message}`).toSorted()).toEqual([
+      '10:15 targets.lab: Unrecognized key: "insecure"',
+      '11:19 targets.lab.fingerprints: must be SHA-256 fingerprints: 32 pairs of hex digits, AB:CD:…',
+      '13:5 targets.Bad Name: the name must be lower-case letters, digits, ".", "_" and "-", starting with a letter or digit',
+      '6:15 targets.lab.password: must be env:NAME or file:PATH, never the value itself',
+      '7:9 targets.lab.sr: must be one line of text',
+      '8:13 targets.lab.memory: must be a size such as 512MiB or 3GiB',
+      '9:12 targets.lab.limit: must be a rate such as 20MiB/s',
+    ]);
   });
 });

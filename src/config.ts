@@ -1,12 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { LineCounter, parseDocument, visit } from 'yaml';
+import { type Document, isNode, LineCounter, parseDocument, visit } from 'yaml';
 import { z } from 'zod';
 import { sizeSchema } from './model/size.ts';
 import { type StoreSettings, storesSchema } from './model/store-settings.ts';
 import { credentialPattern } from './util/credential.ts';
-import { AppError, errnoOf } from './util/errors.ts';
+import { type XcpNgSettings, xcpNgSettingsSchema } from './targets/xcp-ng/settings.ts';
+import { AppError, errnoOf, type Fault } from './util/errors.ts';
 
 /** What a person sets once for all commands: the file `gabarit.yaml`, then the environment, then flags; the later wins. */
 
@@ -34,6 +35,13 @@ const catalog = z.strictObject({
     .describe('How many people must approve before a channel moves, by its name; the one who proposes is the first'),
 });
 
+const targetName = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/);
+const notATargetName = 'the name must be lower-case letters, digits, ".", "_" and "-", starting with a letter or digit';
+
+/** What each kind of target wants to be told. */
+const targetSchema = z.discriminatedUnion('kind', [xcpNgSettingsSchema], { error: 'must have a "kind": xcp-ng' });
+export type TargetSettings = XcpNgSettings;
+
 const fileSchema = z.strictObject({
   cacheDir: z.string().optional().describe('The build cache; GABARIT_CACHE'),
   cacheLimit: sizeSchema.prefault('40GiB').describe('What the cache may hold before the oldest parts are removed'),
@@ -44,6 +52,10 @@ const fileSchema = z.strictObject({
   stores: storesSchema.default({}).describe('Stores that have a name, for --store NAME'),
   catalog: catalog.prefault({}).describe('Rules for moving channels'),
   signing: signing.prefault({}).describe('Who signs, and who is believed'),
+  targets: z
+    .record(targetName, targetSchema, { error: ({ code }) => (code === 'invalid_key' ? notATargetName : undefined) })
+    .default({})
+    .describe('Places that run machines, for --target NAME'),
 });
 
 export interface Config {
@@ -55,6 +67,7 @@ export interface Config {
   mirrors: Record<string, string>;
   guestMirrors: Record<string, string>;
   stores: Record<string, StoreSettings>;
+  targets: Record<string, TargetSettings>;
   /** What this user's commands remember from one to the next: it is no cache, and may not be deleted without loss. */
   stateDir: string;
   catalog: z.output<typeof catalog>;
@@ -87,6 +100,7 @@ export async function readConfig(flags: ConfigFlags, environment: NodeJS.Process
     guestMirrors: file.guestMirrors,
     stores: file.stores,
     catalog: file.catalog,
+    targets: file.targets,
     stateDir: resolve(set(environment['GABARIT_STATE']) ?? join(stateHome, 'gabarit')),
     signing: file.signing,
     keysDir: resolve(set(environment['GABARIT_KEYS']) ?? join(dataHome, 'gabarit/keys')),
@@ -104,7 +118,7 @@ async function readConfigFile(named: string | undefined): Promise<z.output<typeo
   }
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines });
-  const faults = document.errors.map((error) => ({
+  const faults: Fault[] = document.errors.map((error) => ({
     message: error.message.split('\n')[0] ?? '',
     file: path,
     line: error.linePos?.[0].line ?? 1,
@@ -123,6 +137,20 @@ async function readConfigFile(named: string | undefined): Promise<z.output<typeo
     : parsed.error.issues.map((issue) => ({
         message: [issue.path.join('.'), issue.message].filter(Boolean).join(': '),
         file: path,
+        ...placeOf(issue, document, lines),
       }));
   throw new AppError('CONFIG_INVALID', `${path} is not right`, { faults: [...faults, ...issues] });
+}
+
+/** Where the value lies that an issue is about, or the nearest map around it. */
+function placeOf(issue: z.core.$ZodIssue, document: Document, lines: LineCounter): Pick<Fault, 'line' | 'column'> {
+  const unknown = issue.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
+  const path = unknown === undefined ? issue.path : [...issue.path, unknown];
+  for (let length = path.length; length > 0; length -= 1) {
+    const node = document.getIn(path.slice(0, length), true);
+    if (!isNode(node) || !node.range) continue;
+    const { line, col } = lines.linePos(node.range[0]);
+    return { line, column: col };
+  }
+  return {};
 }

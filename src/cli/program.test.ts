@@ -48,7 +48,8 @@ test('docs/reference/cli.md is the help of every command (vitest -u writes it)',
   for (const section of sections) {
     expect(section).toContain('--json');
     // All but the version and the groups have examples.
-    if (!/^`gabarit( version| cache| catalog)?`\n/.test(section)) expect(section, section).toContain('Examples:\n  $ ');
+    if (!/^`gabarit( version| cache| catalog| deployments)?`\n/.test(section))
+      expect(section, section).toContain('Examples:\n  $ ');
   }
 });
 
@@ -65,6 +66,10 @@ describe('wrong usage', () => {
     [['cache', 'prune', '--max-size', '3GB'], '"3GB" is not a size'],
     [['cache', 'prune', '--all', '--max-size', '3GiB'], 'exclude each other'],
     [['catalog', 'show', 'Ä@b', '--store', '/nowhere'], 'is not an image reference'],
+    [['deploy', 'debian-12', '--store', '/s'], "required option '--target <name>' not specified"],
+    [['deploy', 'debian-12', '--target', 'lab', '--store', '/s', '--limit', '50MB'], 'It must be a rate such as 50MiB/s.'],
+    [['deploy', 'Ä', '--target', 'lab', '--store', '/s'], 'is not an image reference'],
+    [['deployments', 'rm', 'debian-12@stable', '--target', 'lab'], 'does not name a version'],
     [['completion', 'tcsh'], 'Allowed choices are bash, zsh, fish.'],
     [[], 'Usage: gabarit'],
     [['cache'], 'Usage: gabarit cache'],
@@ -211,6 +216,61 @@ describe('the other commands', () => {
     expect(JSON.parse((await gabarit('schema')).out)).toMatchObject({ type: 'object' });
     expect((await gabarit('version', '-q')).out).toMatch(/^\d+\.\d+\.\d+\n$/);
     expect(await gabarit('--version')).toMatchObject({ code: 0, out: (await gabarit('version', '-q')).out });
+  });
+});
+
+describe('deploy, rollback and deployments', () => {
+  const deploy = ['deploy', 'debian-12@stable', '--store', '/s', '--target'];
+
+  it('says what was done on one target, and how to go back', async () => {
+    const { code, out, err } = await gabarit(...deploy, 'lab');
+    expect([code, out]).toEqual([
+      0,
+      '\nlab: debian-12 20261123.1 deployed in 1.2 s (2.00 MiB sent)\n  20261122.1 is kept: gabarit rollback debian-12 --target lab\n',
+    ]);
+    expect(err).toContain('✓ Sending the image');
+    expect((await gabarit(...deploy, 'lab', '-q')).out).toBe('lab debian-12@20261123.1 7a1c\n');
+    expect((await gabarit(...deploy, 'lab', '--dry-run')).out).toBe(
+      '\nlab: it would be sent\n  to the storage "Local storage"\n',
+    );
+  });
+
+  it('goes on with the others when a target fails, and ends with the worst exit code', async () => {
+    const { code, out, err } = await gabarit(...deploy, 'lab', '--target', 'bad');
+    expect(code).toBe(7);
+    expect(out).toContain('lab: debian-12 20261123.1 deployed');
+    expect(err).toContain('\nbad\nerror: bad has a VM template "debian-12"  CONFLICT\nhint: Rename it.\n');
+    expect((await gabarit(...deploy, 'lab', '--target', 'bad', '--json')).lines.at(-1)).toMatchObject({
+      type: 'result',
+      results: [
+        { target: 'lab', outcome: 'deployed', deployment: { version: '20261123.1' } },
+        { target: 'bad', outcome: 'failed', error: { code: 'CONFLICT', exit: 7 } },
+      ],
+    });
+  });
+
+  it('rolls back, lists, removes and sweeps', async () => {
+    expect((await gabarit('rollback', 'debian-12', '--target', 'lab')).out).toBe(
+      '\nlab: debian-12 20261123.1 is current again; it was there, nothing was sent\n',
+    );
+    const list = await gabarit('deployments', 'ls', '--store', '/s');
+    expect([list.code, list.out]).toEqual([
+      0,
+      'TARGET  TEMPLATE   VERSION     STATE    CALLED     UUID\n' +
+        'lab     debian-12  20261123.1  current  debian-12  7a1c\n' +
+        '  ! it is called "x" instead of "debian-12"\n' +
+        '  ! the image was revoked: a hole in openssl\n',
+    ]);
+    expect((await gabarit('deployments', 'ls', 'debian-13')).out).toBe('There are no deployments\n');
+    expect((await gabarit('deployments', 'ls', '--json')).lines).toMatchObject([
+      [{ target: 'lab', deployments: [{ id: '7a1c' }] }],
+    ]);
+    expect((await gabarit('deployments', 'rm', 'debian-12@20261123.1', '--target', 'lab')).out).toBe(
+      '\nlab: debian-12 20261123.1 was removed\n',
+    );
+    expect((await gabarit('deployments', 'sweep')).out).toBe(
+      '\nlab: removed 1 leftover\n  vm debian-12 (20261123.1, importing, run 1) (run 1)\n',
+    );
   });
 });
 

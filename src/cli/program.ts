@@ -3,10 +3,13 @@ import { buildCommand } from './commands/build.ts';
 import { cacheCommand } from './commands/cache.ts';
 import { catalogCommand } from './commands/catalog.ts';
 import { completionCommand } from './commands/completion.ts';
+import { deployCommand } from './commands/deploy.ts';
+import { deploymentsCommand } from './commands/deployments.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { newCommand } from './commands/new.ts';
 import { planCommand } from './commands/plan.ts';
 import { publishCommand } from './commands/publish.ts';
+import { rollbackCommand } from './commands/rollback.ts';
 import { schemaCommand } from './commands/schema.ts';
 import { templatesCommand } from './commands/templates.ts';
 import { verifyCommand } from './commands/verify.ts';
@@ -44,6 +47,7 @@ export function createProgram(run: Run): Command {
   };
   add('Make images:', [buildCommand(run), verifyCommand(run), planCommand(run), templatesCommand(run), newCommand(run)]);
   add('Share images:', [publishCommand(run), catalogCommand(run)]);
+  add('Run images:', [deployCommand(run), rollbackCommand(run), deploymentsCommand(run)]);
   add('Look after this host:', [
     doctorCommand(run),
     cacheCommand(run),

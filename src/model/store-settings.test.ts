@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { defaultStoreSettings, parseRate, storesSchema } from './store-settings.ts';
+import { parseRate } from './rate.ts';
+import { defaultStoreSettings, storesSchema } from './store-settings.ts';
 
 function faults(value: unknown): string[] {
   const result = storesSchema.safeParse(value);

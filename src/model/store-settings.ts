@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { credentialPattern } from '../util/credential.ts';
-import { parseSize, sizeSchema } from './size.ts';
+import { rateSchema } from './rate.ts';
+import { sizeSchema } from './size.ts';
 
 /** What the configuration says about the stores that have a name there: `stores: { NAME: … }`. */
 
@@ -30,21 +31,6 @@ const mebibyte = 2 ** 20;
 
 const partSize = sizeSchema.refine((bytes) => bytes >= 5 * mebibyte && bytes <= 1024 * mebibyte, 'must be from 5MiB to 1GiB');
 
-const notARate = 'must be a rate such as 20MiB/s';
-
-/** Bytes a second of `20MiB/s`; undefined when it is not a rate. */
-export function parseRate(text: string): number | undefined {
-  const bytes = parseSize(text.trim().replace(/\/s$/, ''));
-  return bytes !== undefined && bytes > 0 ? bytes : undefined;
-}
-
-const rate = z.string({ error: notARate }).transform((text, ctx) => {
-  const bytes = parseRate(text);
-  if (bytes !== undefined) return bytes;
-  ctx.addIssue({ code: 'custom', message: notARate });
-  return z.NEVER;
-});
-
 const settingsSchema = z.strictObject({
   url: z.string().min(1).describe('s3://BUCKET/PREFIX, file:FOLDER, or https://HOST/PATH to read only'),
   endpoint: z
@@ -60,7 +46,7 @@ const settingsSchema = z.strictObject({
   parallel: z.int().min(1).max(16).default(4).describe('Parts on their way at once'),
   expectContinue: z.boolean().default(false).describe('Send "Expect: 100-continue" with every body'),
   readBack: z.boolean().default(false).describe('Read each object again after it was written, even when its tag proves it'),
-  limit: rate.optional().describe('The most bytes a second, such as 20MiB/s'),
+  limit: rateSchema.optional().describe('The most bytes a second, such as 20MiB/s'),
   credentials: credentialsSchema.default('environment'),
 });
 

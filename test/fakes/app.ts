@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { App } from '../../src/app.ts';
 import type { BuildRequest, BuildResult } from '../../src/model/build.ts';
+import type { TargetResult } from '../../src/model/deploy.ts';
+import type { Deployment, DeployPlan } from '../../src/model/target.ts';
 import type { Verdict } from '../../src/model/check.ts';
 import { inventoryOf } from '../../src/catalog/inventories.ts';
 import { openCatalog } from '../../src/catalog/open-catalog.ts';
@@ -42,6 +44,7 @@ export function fakeApp(pauseMs = 0): FakeApp {
       guestMirrors: {},
       stores: {},
       catalog: { approvals },
+      targets: {},
       stateDir: '/state',
       signing: { fingerprints: [] },
       keysDir: '/keys',
@@ -79,6 +82,31 @@ export function fakeApp(pauseMs = 0): FakeApp {
       const names = request.templates;
       return Promise.all(names.map((name) => fakeBuild(name, bus.emitter(name), pauseMs, signal)));
     },
+    deploy: ({ targets, image, dryRun }) =>
+      Promise.all(targets.map((target) => fakeDeployment(target, image.template, dryRun, bus.emitter(target)))),
+    rollBack: async ({ targets, template }) =>
+      targets.map((target) => ({ target, outcome: 'promoted', durationMs: 40, deployment: deploymentOn(target, template) })),
+    deployments: async (targets, store) =>
+      (targets.length > 0 ? targets : ['lab']).map((target) => ({
+        target,
+        deployments: [
+          {
+            ...deploymentOn(target, 'debian-12'),
+            drift: ['it is called "x" instead of "debian-12"'],
+            ...(store === undefined ? {} : { revoked: 'a hole in openssl' }),
+          },
+        ],
+      })),
+    removeDeployments: async ({ targets, template }) =>
+      targets.map((target) => ({ target, outcome: 'removed', durationMs: 40, removed: [deploymentOn(target, template)] })),
+    sweepDeployments: async () => [
+      {
+        target: 'lab',
+        outcome: 'swept',
+        durationMs: 40,
+        swept: [{ kind: 'vm', name: 'debian-12 (20261123.1, importing, run 1)', run: '1' }],
+      },
+    ],
     cacheList: async () => [{ kind: 'package', name: 'packages/x.deb', size: 3 * mebibyte, usedMs: 0 }],
     cachePrune: async ({ all }) => ({
       removed: all ? [{ kind: 'package', name: 'packages/x.deb', size: 3 * mebibyte, usedMs: 0 }] : [],
@@ -111,6 +139,30 @@ export function fakeApp(pauseMs = 0): FakeApp {
       canVerify: true,
     }),
   };
+}
+
+function deploymentOn(target: string, template: string): Deployment {
+  const image = { template, version: '20261123.1', digest: `sha256:${'0'.repeat(64)}` };
+  return { ...image, target, state: 'current', id: '7a1c', name: template, drift: [] };
+}
+
+/** Targets named `bad` fail. */
+async function fakeDeployment(target: string, template: string, dryRun: boolean, emit: Emit): Promise<TargetResult> {
+  const plan: DeployPlan = { action: 'import', removes: [], notes: ['to the storage "Local storage"'] };
+  if (dryRun) return { target, outcome: 'planned', durationMs: 40, plan };
+  emit({ type: 'step.started', step: 'send', title: 'Sending the image' });
+  if (target === 'bad') {
+    const error = new AppError('CONFLICT', `${target} has a VM template "${template}"`, { hint: 'Rename it.' });
+    emit({ type: 'step.failed', step: 'send', durationMs: 10, message: error.message });
+    emit({ type: 'run.finished', outcome: 'failed', durationMs: 40, error: error.message });
+    return { target, outcome: 'failed', durationMs: 40, error };
+  }
+  emit({ type: 'step.progress', step: 'send', done: mebibyte, total: 2 * mebibyte, unit: 'bytes' });
+  emit({ type: 'step.finished', step: 'send', durationMs: 1000, reused: false });
+  emit({ type: 'run.finished', outcome: 'done', durationMs: 40 });
+  const deployment = deploymentOn(target, template);
+  const replaced: Deployment = { ...deployment, version: '20261122.1', state: 'retired' };
+  return { target, outcome: 'deployed', durationMs: 1200, deployment, replaced, removed: [], sent: 2 * mebibyte };
 }
 
 async function fakeBuild(template: string, emit: Emit, pauseMs: number, signal: AbortSignal): Promise<BuildResult> {

@@ -399,5 +399,6 @@ function srRecord(uuid: string, vdis: string[]): Record<string, XmlRpcValue> {
     introduced_by: nullRef,
     clustered: false,
     is_tools_sr: false,
+    default_vdi_visibility: true,
   };
 }

@@ -1,0 +1,1 @@
+export { xcpNg } from './xcp-ng.ts';

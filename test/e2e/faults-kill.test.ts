@@ -8,11 +8,21 @@ import { needs, needsRoot } from '../tools.ts';
 import { type GabaritProcess, startGabarit, stillAlive } from './gabarit-process.ts';
 import { type PreparedCache, prepareCache } from './prepared-cache.ts';
 
+/** Names the moment of an event at which a build may be stopped. */
+type BoundaryOf = (event: EmittedEvent) => string | undefined;
+
 /** Everything at which a step begins, goes on to its next part, or ends. */
-function boundaryOf(event: EmittedEvent): string | undefined {
+function stepBoundary(event: EmittedEvent): string | undefined {
   if (event.type === 'step.started' || event.type === 'step.finished') return `${event.type} ${event.step}`;
   if (event.type === 'run.started') return event.type;
   return event.type === 'step.progress' && event.step === 'provision' ? `provision ${event.note ?? ''}` : undefined;
+}
+
+/** Every part of the making of the base: fetching, configuring (one package of thirty), the initramfs, the disk. */
+function baseBoundary(event: EmittedEvent): string | undefined {
+  if (event.type !== 'step.progress') return undefined;
+  if (event.step === 'base') return `base ${event.note?.split(' ')[0] ?? ''}`;
+  return event.step === 'configure' && event.done % 30 === 0 ? `configure ${event.done}` : undefined;
 }
 
 describe.skipIf(needsRoot() || needs('apt-get', 'dpkg-deb', 'unshare'))('a build that is stopped', () => {
@@ -35,6 +45,7 @@ describe.skipIf(needsRoot() || needs('apt-get', 'dpkg-deb', 'unshare'))('a build
   async function stopEverywhere(
     signal: NodeJS.Signals,
     afterEach: (run: GabaritProcess, place: string) => Promise<void>,
+    boundaryOf: BoundaryOf = stepBoundary,
   ): Promise<{ places: string[]; last: GabaritProcess }> {
     const places: string[] = [];
     for (;;) {
@@ -98,6 +109,18 @@ describe.skipIf(needsRoot() || needs('apt-get', 'dpkg-deb', 'unshare'))('a build
       expect(await images(), `after ${place}`).toEqual([]);
     });
     expect(places.length).toBeGreaterThanOrEqual(14);
+    await expectWholeImage(last);
+    await expectNothingLeft();
+  });
+
+  test.skipIf(process.env['GABARIT_SLOW'] === undefined)('by kill -9 in every part of the making of the base', async () => {
+    await rm(join(prepared.cacheDir, 'layers/base'), { recursive: true });
+    const onStopped = async (run: GabaritProcess, place: string): Promise<void> => {
+      expect(await run.ended).toBe('SIGKILL');
+      expect(await stillAlive(prepared.cacheDir), `after ${place}`).toEqual([]);
+    };
+    const { places, last } = await stopEverywhere('SIGKILL', onStopped, baseBoundary);
+    expect(places.length, places.join(', ')).toBeGreaterThanOrEqual(6);
     await expectWholeImage(last);
     await expectNothingLeft();
   });

@@ -5,6 +5,7 @@ import { templateSchema } from '../model/template.ts';
 import { clonesDiffer } from './clones-differ.ts';
 import { guestCloudInit } from './guest-cloud-init.ts';
 import { guestFirmware } from './guest-firmware.ts';
+import { guestHostName } from './guest-host-name.ts';
 import { guestIdentity } from './guest-identity.ts';
 import { guestKernelArguments } from './guest-kernel-arguments.ts';
 import { guestPackages } from './guest-packages.ts';
@@ -48,6 +49,7 @@ test.each<[GuestCheck, string, string]>([
     'all younger than the boot',
   ],
   [guestKernelArguments, cmdline, 'all there'],
+  [guestHostName, 'clone-a\n10.0.2.15       STREAM clone-a\n', 'its name and address'],
   [guestPackages, '', 'nothing said'],
   [
     guestPorts,
@@ -86,6 +88,7 @@ test.each<[GuestCheck, string, string]>([
   [guestIdentity, `boot 1000\n1005 /etc/machine-id\nid ${machineId}\n`, 'no host keys'],
   [guestKernelArguments, cmdline.replace(' mitigations=auto', ''), '"mitigations=auto" is missing'],
   [guestKernelArguments, cmdline.replace('console=tty0 ', ''), '"console=tty0" is missing'],
+  [guestHostName, 'clone-a\n', 'no address is found for the machine\'s own name "clone-a"'],
   [guestPackages, 'The following packages are only half configured\n', 'half configured'],
   [
     guestPorts,

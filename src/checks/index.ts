@@ -13,6 +13,7 @@ import { freeSpaceZero } from './free-space-zero.ts';
 import { guestAgentChecks } from './guest-agents.ts';
 import { guestCloudInit } from './guest-cloud-init.ts';
 import { guestFirmware } from './guest-firmware.ts';
+import { guestHostName } from './guest-host-name.ts';
 import { guestIdentity } from './guest-identity.ts';
 import { guestKernelArguments } from './guest-kernel-arguments.ts';
 import { guestPackages } from './guest-packages.ts';
@@ -95,6 +96,7 @@ export const rootfsChecks: RootfsCheck[] = [
 export const guestChecks: GuestCheck[] = [
   guestCloudInit,
   guestFirmware,
+  guestHostName,
   guestIdentity,
   guestKernelArguments,
   guestPackages,

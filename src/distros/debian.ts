@@ -21,6 +21,8 @@ const common = [
   'initramfs-tools',
   'iproute2',
   'kmod',
+  // The machine's own name, whatever it becomes: the resolver of Debian 13 does not answer for it.
+  'libnss-myhostname',
   'libpam-systemd',
   'netbase',
   'openssh-server',

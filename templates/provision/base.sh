@@ -51,7 +51,7 @@ fi
 echo "$timezone" > /etc/timezone
 
 # --- host name --------------------------------------------------------------------------------------------------------
-# "localhost" means "not set": the first boot takes the name from cloud-init or DHCP. systemd-resolved answers for the
+# "localhost" means "not set": the first boot takes the name from cloud-init or DHCP. libnss-myhostname answers for the
 # machine's own name, whatever it becomes, so /etc/hosts never needs to follow it.
 echo localhost > /etc/hostname
 cat > /etc/hosts <<'HOSTS'

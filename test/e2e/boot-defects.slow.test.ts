@@ -51,6 +51,7 @@ describe.skipIf(needs(...machineTools))('boot', () => {
         ...Object.fromEntries(
           Object.entries(units).map(([name, command]) => [`/etc/systemd/system/${name}.service`, unit(command)]),
         ),
+        '/etc/nsswitch.conf': 'passwd: files\ngroup: files\nshadow: files\nhosts: files\n',
         '/etc/ssh/sshd_config.d/00-defect.conf': 'PasswordAuthentication yes\n',
         '/etc/machine-id': 'b08dfa6083e7567a1921a715000001fb\n',
         '/etc/ssh/ssh_host_ed25519_key': privateKey,
@@ -73,6 +74,7 @@ describe.skipIf(needs(...machineTools))('boot', () => {
     const wanted: [check: string, words: RegExp][] = [
       ['guest-units', /broken\.service has failed/],
       ['guest-ports', /python3 listens on 8099\/tcp/],
+      ['guest-host-name', /no address is found/],
       ['guest-time-sync', /several services set the clock: .*chrony/],
       ['guest-ssh-logins', /passwordauthentication yes[^]*offers \w+: .*password[^]*got in with a password/],
       ['guest-unseeded', /offers root: .*password/],

@@ -164,7 +164,7 @@ export function connect(settings: Settings, { environment, emit }: StoreContext)
     send: (client: S3Client, http: HttpOptions) => Promise<T>,
     { signal, isAnswer }: CallOptions = {},
   ): Promise<T> {
-    let renewals = 0;
+    let vainRenewals = 0;
     let clockWasCorrected = false;
     let said = false;
     const http = signal === undefined ? {} : { abortSignal: signal };
@@ -181,11 +181,11 @@ export function connect(settings: Settings, { environment, emit }: StoreContext)
         const failure = failureOf(error);
         hasAnswered ||= failure.status !== undefined;
         if (isAnswer?.(error)) throw error;
-        if (isAboutCredentials(failure) && renewals < 3) {
-          renewals += 1;
+        if (isAboutCredentials(failure)) {
           if (await renew(client)) throw again(error);
-          // The same ones again: while it worked before, whoever rotates them may not be ready yet.
-          if (hasWorked) throw again(error);
+          // The same ones again: when it worked before, whoever rotates them may not be ready yet.
+          vainRenewals += 1;
+          if (hasWorked && vainRenewals < 4) throw again(error);
         }
         if (failure.clockCorrected && !clockWasCorrected) {
           clockWasCorrected = true;

@@ -12,7 +12,8 @@ import type { Connection } from './connection.ts';
 import { lookAt, readRange } from './objects.ts';
 import type { Throttle } from './throttle.ts';
 
-const rangeBytes = 16 * 2 ** 20;
+/** What is fetched at once; several of them are in memory. */
+const largestRange = 16 * 2 ** 20;
 
 /**
  * Fetches an object in several ranges at once, which are written in their order: what a killed download leaves (`PATH.DIGEST.part`) is
@@ -28,6 +29,7 @@ export async function downloadRanges(
   options: TransferOptions,
 ): Promise<void> {
   const { signal, digest, size } = options;
+  const rangeBytes = Math.min(connection.settings.partSize ?? largestRange, largestRange);
   const found = await lookAt(connection, key, signal);
   if (!found) throw notFound(connection.settings.url, name);
   if (found.size !== size) {
@@ -74,7 +76,7 @@ export async function downloadRanges(
     };
     const etag = found?.etag ?? '';
     for await (const bytes of inOrder(
-      rangesFrom(at, size),
+      rangesFrom(at, size, rangeBytes),
       connection.settings.parallel,
       (range, stop) => readRange(connection, key, etag, range, onChunk, stop),
       signal,
@@ -128,7 +130,7 @@ async function hashBeginning(
   return at;
 }
 
-function rangesFrom(start: number, size: number): { start: number; length: number }[] {
+function rangesFrom(start: number, size: number, rangeBytes: number): { start: number; length: number }[] {
   const ranges = [];
   for (let at = start; at < size; at += rangeBytes) ranges.push({ start: at, length: Math.min(rangeBytes, size - at) });
   return ranges;

@@ -17,8 +17,7 @@ export function isOnePiece(size: number, partSize = defaultPartSize): boolean {
 
 /** Parts of `partSize` bytes, or as much larger (in whole MiB) as it takes to stay below the limit of S3. */
 export function layoutOf(size: number, partSize = defaultPartSize): PartLayout {
-  const least = Math.ceil(size / maxParts / mebibyte) * mebibyte;
-  const chosen = Math.max(partSize, least);
+  const chosen = size <= partSize * maxParts ? partSize : Math.ceil(size / maxParts / mebibyte) * mebibyte;
   return { size, partSize: chosen, count: Math.max(1, Math.ceil(size / chosen)) };
 }
 
@@ -42,7 +41,7 @@ export function layoutOfParts(
   if (!first) return undefined;
   // The last part is shorter: when it is the only one that is there, it does not tell the size of the others.
   const partSize = entries.length > 1 || first[0] === 1 ? first[1].size : configured.partSize;
-  if (partSize < 5 * mebibyte || Math.ceil(size / partSize) > 10_000) return undefined;
+  if (partSize === 0 || Math.ceil(size / partSize) > 10_000) return undefined;
   const layout = { size, partSize, count: Math.ceil(size / partSize) };
   const fits = entries.every(([part, found]) => part <= layout.count && rangeOf(layout, part).length === found.size);
   return fits ? layout : undefined;

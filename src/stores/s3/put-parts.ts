@@ -205,6 +205,9 @@ async function uploadPart(
   }
 }
 
+/** Answers that say: not of these parts, or not of this upload. */
+const unfit = new Set(['EntityTooSmall', 'InvalidPart', 'InvalidPartOrder', 'NoSuchKey', 'NoSuchUpload']);
+
 /**
  * Makes the object of its parts. Whatever the answer is, and also when there is none, what counts is what lies there afterwards.
  * Undefined when it must be begun anew.
@@ -219,9 +222,7 @@ async function complete(
   const { connection, signal } = context;
   const { bucket, url } = connection.settings;
   const headers = await headersFor(context, key, condition);
-  const isAnswer = (error: unknown): boolean =>
-    isPreconditionFailed(error) ||
-    ['NoSuchUpload', 'InvalidPart', 'InvalidPartOrder', 'NoSuchKey'].includes(failureOf(error).name);
+  const isAnswer = (error: unknown): boolean => isPreconditionFailed(error) || unfit.has(failureOf(error).name);
   const Parts = parts.map(({ sent }) => sent);
   let attempts = 0;
   let refused: unknown;

@@ -20,7 +20,9 @@ import type { Verdict } from './model/check.ts';
 import { findRelease, type Release } from './model/distro.ts';
 import { diffInventories, type InventoryDiff } from './model/inventory.ts';
 import type { DeployRequestOptions, TargetListing, TargetResult } from './model/deploy.ts';
+import type { Conversion, ConversionRequest } from './model/conversion.ts';
 import type { HostReport } from './model/host.ts';
+import type { Inspection } from './model/inspection.ts';
 import type { Plan } from './model/plan.ts';
 import type { Arch } from './model/platform.ts';
 import type { StepContext } from './model/step.ts';
@@ -36,7 +38,9 @@ import {
   sweepTargets,
 } from './pipeline/deploy.ts';
 import { markRevoked } from './pipeline/deploy-revoked.ts';
+import { convertFile } from './pipeline/convert-file.ts';
 import { inspectHost } from './pipeline/doctor.ts';
+import { inspectFile } from './pipeline/inspect-file.ts';
 import { listTemplates } from './pipeline/list-templates.ts';
 import { type LoadOptions, loadTemplate } from './pipeline/load.ts';
 import { makePlan } from './pipeline/make-plan.ts';
@@ -68,6 +72,10 @@ export interface App {
   build(request: BuildRequest, signal: AbortSignal): Promise<BuildResult[]>;
   /** Proves the image in an output folder; a failed check is a verdict, not an error. */
   verify(folder: string, options: { boot: boolean }, signal: AbortSignal): Promise<Verdict[]>;
+  /** Writes a disk in another format. */
+  convert(request: ConversionRequest, signal: AbortSignal): Promise<Conversion>;
+  /** Says what a file is, by its content. */
+  inspect(file: string, options: { from?: string }, signal: AbortSignal): Promise<Inspection>;
   /** A store is named by its URL or by its name in the configuration. */
   publish(folder: string, store: string, options: { channel?: string } & Actor, signal: AbortSignal): Promise<Promotion>;
   catalog(store: string, actor?: Actor): Promise<Catalog>;
@@ -185,6 +193,8 @@ export async function createApp(flags: ConfigFlags, environment: NodeJS.ProcessE
     },
     removeDeployments: (request, signal) => removeDeployments(request, deployServices, signal),
     sweepDeployments: (targets, signal) => sweepTargets(targets, deployServices, signal),
+    convert: (request, signal) => inRun('convert', signal, (ctx) => convertFile(request, services.formats, ctx)),
+    inspect: (file, options, signal) => inRun('inspect', signal, (ctx) => inspectFile(file, options, services.formats, ctx)),
     cacheList: () => listCache(config.cacheDir),
     cachePrune: (options, signal) => pruneCache(options, services, signal),
     doctor: (signal) => inRun('doctor', signal, (ctx) => examineHost(config, ctx)),

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
@@ -271,6 +271,69 @@ describe('deploy, rollback and deployments', () => {
     expect((await gabarit('deployments', 'sweep')).out).toBe(
       '\nlab: removed 1 leftover\n  vm debian-12 (20261123.1, importing, run 1) (run 1)\n',
     );
+  });
+});
+
+describe('convert and inspect', () => {
+  let folder = '';
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'gabarit-cli-'));
+    await writeFile(join(folder, 'disk.img'), Buffer.alloc(3 * 2 ** 20, 1));
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  it('go from one format to another, and tell of it', async () => {
+    const source = join(folder, 'disk.img');
+    const machine = [
+      '--name',
+      'web',
+      '--cpus',
+      '3',
+      '--memory',
+      '1GiB',
+      '--firmware',
+      'uefi-secure-boot',
+      '--network',
+      'a',
+      '--network',
+      'b',
+    ];
+    const { code, out } = await gabarit('convert', source, '--to', 'xva', '-o', 'checksum=sha1', ...machine);
+    expect([code, out]).toEqual([
+      0,
+      expect.stringMatching(/^.*disk\.xva {2}xva, 3\.\d+ MiB \(a disk of 3\.00 MiB\) in \d/) as string,
+    ]);
+    const { out: text } = await gabarit('inspect', join(folder, 'disk.xva'));
+    expect(text).toMatch(
+      /\n {2}Format {8}xva\n[^]*Name {10}web\n[^]*Secure boot {3}yes\n {2}CPUs {10}3\n {2}Memory {8}1\.00 GiB\n/,
+    );
+    expect(text).toMatch(/Checksums {5}3 compared \(SHA-1\), all right\n {2}Virtual size {2}3\.00 MiB \(3145728 bytes\)\n/);
+    expect((await gabarit('inspect', join(folder, 'disk.xva'), '--json')).lines).toMatchObject([
+      { schema: 'gabarit.inspection/1', format: 'xva', checksums: { checked: 3 }, disks: [{ virtualSize: 3 * 2 ** 20 }] },
+    ]);
+  });
+
+  it('put the file where --out says, and replace nothing by themselves', async () => {
+    const source = join(folder, 'disk.img');
+    await mkdir(join(folder, 'there'));
+    expect(await gabarit('convert', source, '--to', 'raw', '--out', join(folder, 'there'), '-q')).toMatchObject({
+      code: 0,
+      out: `${folder}/there/disk.raw\n`,
+    });
+    const again = ['convert', source, '--to', 'raw', '--out', join(folder, 'there/disk.raw'), '--json'];
+    expect((await gabarit(...again)).lines.at(-1)).toMatchObject({ type: 'error', code: 'CONFLICT', exit: 7 });
+    expect((await gabarit(...again, '--force')).lines.at(-1)).toMatchObject({
+      type: 'result',
+      from: 'raw',
+      format: 'raw',
+      virtualSize: 3 * 2 ** 20,
+    });
+    expect(await gabarit('convert', source, '--to', 'raw', '--out', join(folder, 'absent/'))).toMatchObject({ code: 7 });
+    expect((await gabarit('convert', source, '--to', 'vdi')).err).toMatch(
+      /"vdi" is not a format {2}USAGE\nhint: Formats are .*xva/,
+    );
+    expect((await gabarit('convert', source, '--to', 'xva', '--memory', '2GB')).err).toContain('It must be a size such as 2GiB');
+    expect((await gabarit('convert', source)).err).toContain("required option '--to <format>'");
   });
 });
 

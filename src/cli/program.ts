@@ -5,7 +5,9 @@ import { catalogCommand } from './commands/catalog.ts';
 import { completionCommand } from './commands/completion.ts';
 import { deployCommand } from './commands/deploy.ts';
 import { deploymentsCommand } from './commands/deployments.ts';
+import { convertCommand } from './commands/convert.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { inspectCommand } from './commands/inspect.ts';
 import { newCommand } from './commands/new.ts';
 import { planCommand } from './commands/plan.ts';
 import { publishCommand } from './commands/publish.ts';
@@ -46,6 +48,7 @@ export function createProgram(run: Run): Command {
     for (const command of commands) program.addCommand(inherit(program, command.helpGroup(title)));
   };
   add('Make images:', [buildCommand(run), verifyCommand(run), planCommand(run), templatesCommand(run), newCommand(run)]);
+  add('Look at disks, and convert them:', [inspectCommand(run), convertCommand(run)]);
   add('Share images:', [publishCommand(run), catalogCommand(run)]);
   add('Run images:', [deployCommand(run), rollbackCommand(run), deploymentsCommand(run)]);
   add('Look after this host:', [

@@ -3,7 +3,8 @@ import type { Built } from '../model/engine.ts';
 import type { Format } from '../model/format.ts';
 import type { StepContext } from '../model/step.ts';
 import { toAppError } from '../util/errors.ts';
-import type { Compression } from './qcow2/header.ts';
+import { type Compression, magic } from './qcow2/header.ts';
+import { inspectQcow2 } from './qcow2/inspect.ts';
 import { readQcow2 } from './qcow2/read.ts';
 import { Qcow2Writer } from './qcow2/write.ts';
 import { diskSize } from './shared/bounds.ts';
@@ -24,6 +25,8 @@ export function qcow2With(codec: Qcow2Codec): Format {
     requires: [],
     write: (built, path, ctx) => write(built, path, codec, ctx),
     open: (path) => openWith(path, 'qcow2', readQcow2),
+    inspect: (path) => openWith(path, 'qcow2', async (image) => inspectQcow2(image)),
+    recognizes: ({ head }) => head.length >= 4 && head.readUInt32BE(0) === magic,
   };
 }
 

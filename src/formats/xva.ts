@@ -6,8 +6,10 @@ import type { VmDescription } from '../model/vm-description.ts';
 import { toAppError } from '../util/errors.ts';
 import { writeChunks } from './shared/append-stream.ts';
 import { diskSize } from './shared/bounds.ts';
-import { openDisk } from './shared/open-disk.ts';
+import { openWith } from './shared/image-bytes.ts';
+import { plainSource } from './shared/plain-source.ts';
 import { reportProgress } from './shared/progress.ts';
+import { blockSize } from './xva/blocks.ts';
 import type { ChecksumKind } from './xva/checksum.ts';
 import { type Compression, compressed } from './xva/compress.ts';
 import { inspectXva } from './xva/inspect.ts';
@@ -48,11 +50,12 @@ async function write(
   vm: VmDescription,
 ): Promise<void> {
   try {
-    const source = await openDisk(built.disk, await diskSize(built), ctx.signal);
+    const size = await diskSize(built, blockSize);
+    const source = await openWith(built.disk, 'raw', (image) => plainSource(image, image.size));
     try {
       await using file = await open(path, 'w');
       const onProgress = (done: number, total: number): void => reportProgress(ctx, done, total);
-      const chunks = xvaFileChunks([source], vm, { checksum, signal: ctx.signal, onProgress });
+      const chunks = xvaFileChunks([{ source, size }], vm, { checksum, signal: ctx.signal, onProgress });
       await writeChunks(file, compression === 'none' ? chunks : compressed(chunks, compression));
     } finally {
       await source.close();

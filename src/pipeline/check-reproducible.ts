@@ -7,7 +7,7 @@ import type { Plan } from '../model/plan.ts';
 import type { StepContext } from '../model/step.ts';
 import { digestOf } from '../util/digest.ts';
 import { AppError } from '../util/errors.ts';
-import { formatOf } from './run-build.ts';
+import { formatOf } from './detect-format.ts';
 import type { Services } from './services.ts';
 
 const pieceSize = 1 << 20;

@@ -14,6 +14,7 @@ import { AppError } from '../util/errors.ts';
 import { syncFolder, writeJson } from '../util/files.ts';
 import { lockFile } from '../util/lock-file.ts';
 import { checkReportFiles } from './check-report.ts';
+import { formatOf } from './detect-format.ts';
 import { runStep } from './ledger.ts';
 import { findImageOf, nextVersion } from './output-folder.ts';
 import { checkOfflineStep, type OfflineChecked, type OpenSubject } from './steps/check-offline.ts';
@@ -110,16 +111,6 @@ export async function runBuild(
   } finally {
     await lock?.release();
   }
-}
-
-/** The format with that id. @throws AppError USAGE */
-export function formatOf(formats: Format[], id: string): Format {
-  const format = formats.find((candidate) => candidate.id === id);
-  if (format === undefined)
-    throw new AppError('USAGE', `"${id}" is not a format`, {
-      hint: `Formats are ${formats.map((candidate) => candidate.id).join(', ')}.`,
-    });
-  return format;
 }
 
 function unchanged(template: string, output: string, version: string, manifest: Manifest): Omit<BuildResult, 'durationMs'> {

@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { App } from '../../src/app.ts';
 import type { BuildRequest, BuildResult } from '../../src/model/build.ts';
@@ -8,8 +11,13 @@ import { inventoryOf } from '../../src/catalog/inventories.ts';
 import { openCatalog } from '../../src/catalog/open-catalog.ts';
 import { publish } from '../../src/catalog/publish.ts';
 import { diffInventories } from '../../src/model/inventory.ts';
+import * as formatRegistry from '../../src/formats/index.ts';
+import { convertFile } from '../../src/pipeline/convert-file.ts';
+import { inspectFile } from '../../src/pipeline/inspect-file.ts';
+import type { StepContext } from '../../src/model/step.ts';
 import { openFileStore } from '../../src/stores/file.ts';
 import { AppError } from '../../src/util/errors.ts';
+import { Scope } from '../../src/util/scope.ts';
 import { type Emit, EventBus } from '../../src/util/events.ts';
 
 /** What the fake application was asked, for tests of the command line. */
@@ -18,10 +26,19 @@ export interface FakeApp extends App {
 }
 
 const mebibyte = 2 ** 20;
+const formats = Object.values(formatRegistry);
+
+/** Calls `work` with a work folder of its own, which is gone afterwards. */
+async function inFolder<T>(bus: EventBus, signal: AbortSignal, work: (ctx: StepContext) => Promise<T>): Promise<T> {
+  await using scope = new Scope();
+  const workdir = await mkdtemp(join(tmpdir(), 'fake-app-'));
+  scope.defer(() => rm(workdir, { recursive: true }));
+  return await work({ workdir, cacheDir: workdir, offline: true, force: false, signal, scope, emit: bus.emitter() });
+}
 
 /**
  * An application that builds nothing, and tells of it as a real one does. Templates named `bad` fail, `bug` throws what is no AppError, `deaf` hears no signal;
- * each of its four pauses is `pauseMs` long. Publishing and the catalog are the real ones.
+ * each of its four pauses is `pauseMs` long. Publishing, the catalog, conversions and inspections are the real ones.
  */
 export function fakeApp(pauseMs = 0): FakeApp {
   const bus = new EventBus();
@@ -123,6 +140,8 @@ export function fakeApp(pauseMs = 0): FakeApp {
       const catalog = store === undefined ? undefined : openCatalog(openFileStore(store));
       return diffInventories(await inventoryOf(from, catalog), await inventoryOf(to, catalog));
     },
+    convert: (request, signal) => inFolder(bus, signal, (ctx) => convertFile(request, formats, ctx)),
+    inspect: (file, options, signal) => inFolder(bus, signal, (ctx) => inspectFile(file, options, formats, ctx)),
     doctor: async () => ({
       schema: 'gabarit.host/1',
       facts: [

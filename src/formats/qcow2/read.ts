@@ -108,7 +108,12 @@ class Clusters implements BlockMap {
 
 /** The disk inside a qcow2 file. @throws AppError IMAGE_INVALID */
 export async function readQcow2(image: ImageBytes): Promise<BlockSource> {
-  const header = parseHeader(image, await image.read(0, Math.min(image.size, headerLength), 'its header'));
+  const header = await readHeader(image);
   const l1 = await image.read(header.l1Offset, header.l1Entries * 8, 'its first-level table');
   return mappedSource(image, new Clusters(image, header, l1));
+}
+
+/** @throws AppError IMAGE_INVALID */
+export async function readHeader(image: ImageBytes): Promise<Qcow2Header> {
+  return parseHeader(image, await image.read(0, Math.min(image.size, headerLength), 'its header'));
 }

@@ -1,4 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
+import { writeAll } from '../../util/files.ts';
+
+export { writeAll };
 
 const bufferSize = 4 * 2 ** 20;
 
@@ -40,14 +43,5 @@ export class AppendFile {
     await writeAll(this.#file, this.#buffer.subarray(0, this.#filled), this.#flushed);
     this.#flushed += this.#filled;
     this.#filled = 0;
-  }
-}
-
-/** Writes all bytes at a position: a single write may stop early on a nearly full disk. */
-export async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
-  let done = 0;
-  while (done < bytes.length) {
-    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done);
-    done += bytesWritten;
   }
 }

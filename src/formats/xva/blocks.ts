@@ -22,9 +22,9 @@ export interface BlockList {
   indexes: readonly number[];
 }
 
-/** The blocks that may hold something, by what the source knows of itself; the first and the last always. */
-export async function candidateBlocks(source: BlockSource): Promise<BlockList> {
-  const count = Math.max(1, Math.ceil(source.size / blockSize));
+/** The blocks that may hold something, by what the source knows of itself; the first and the last always. The disk may be larger than the source. */
+export async function candidateBlocks(source: BlockSource, size = source.size): Promise<BlockList> {
+  const count = Math.max(1, Math.ceil(size / blockSize));
   const indexes = new Set([0, count - 1]);
   const ranges = (await source.dataIn?.(0, source.size)) ?? [{ offset: 0, length: source.size }];
   for (const { offset, length } of ranges) {
@@ -39,8 +39,8 @@ export function readBlocks({ source, indexes }: BlockList, signal: AbortSignal):
     signal.throwIfAborted();
     const offset = index * blockSize;
     const length = Math.max(0, Math.min(blockSize, source.size - offset));
-    const bytes = await source.read(offset, length);
-    return { index, bytes: length === blockSize ? bytes : Buffer.concat([bytes, zeros.subarray(length)]) };
+    const bytes = length === 0 ? zeros : await source.read(offset, length);
+    return { index, bytes: bytes.length === blockSize ? bytes : Buffer.concat([bytes, zeros.subarray(length)]) };
   });
 }
 

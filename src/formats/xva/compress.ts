@@ -7,9 +7,11 @@ import { inOrder } from '../shared/in-order.ts';
 export type Compression = 'none' | 'zstd' | 'gzip';
 
 const pieceSize = 4 * 2 ** 20;
+/** Room for a whole piece in most cases: each further one costs a way to another thread. */
+const chunkSize = pieceSize / 2;
 const packers = {
-  zstd: (piece: Buffer) => promisify(zstdCompress)(piece, { params: { [constants.ZSTD_c_compressionLevel]: 3 } }),
-  gzip: (piece: Buffer) => promisify(gzip)(piece, { level: 6 }),
+  zstd: (piece: Buffer) => promisify(zstdCompress)(piece, { chunkSize, params: { [constants.ZSTD_c_compressionLevel]: 3 } }),
+  gzip: (piece: Buffer) => promisify(gzip)(piece, { chunkSize, level: 6 }),
 };
 
 /** Packs a stream on all cores: pieces become frames (members, in gzip's words) of their own, one behind the other, which every reader joins again. */

@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import { describeText } from '../shared/foreign-content.ts';
+import { describeText } from '../../util/describe-text.ts';
 import { readUpTo } from '../shared/read-exactly.ts';
 import { parseTarHeader, tarBlock, type TarEntry, tarPadded } from '../shared/tar.ts';
 import { checksumFiles, type ChecksumKind } from './checksum.ts';

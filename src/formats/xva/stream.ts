@@ -76,7 +76,7 @@ async function* xvaChunks(
 
 /** The same for a file, whose length nobody needs to know: one read, zeros left out on the way. */
 export async function* xvaFileChunks(
-  sources: readonly BlockSource[],
+  sources: readonly { source: BlockSource; size: number }[],
   vm: VmDescription,
   {
     checksum,
@@ -85,7 +85,7 @@ export async function* xvaFileChunks(
   }: { checksum: ChecksumKind; signal: AbortSignal; onProgress: (done: number, total: number) => void },
 ): AsyncGenerator<Buffer, void, undefined> {
   const disks: BlockList[] = [];
-  for (const source of sources) disks.push(await candidateBlocks(source));
+  for (const { source, size } of sources) disks.push(await candidateBlocks(source, size));
   const total = disks.reduce((sum, { indexes }) => sum + indexes.length, 0) * blockSize;
   const onBlock = (done: number): void => onProgress(done * blockSize, total);
   yield* xvaChunks({ vm, disks, checksum, xml: describe(vm, disks), keepZeros: false, onBlock }, signal);

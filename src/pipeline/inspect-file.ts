@@ -1,0 +1,46 @@
+import { inspectDisk } from '../disk/inspect-disk.ts';
+import { inspectMedium } from '../disk/inspect-medium.ts';
+import { looksLikeIso9660, openIso9660 } from '../disk/iso9660.ts';
+import type { BlockSource, FileProbe, Format } from '../model/format.ts';
+import type { DiskInspection, Inspection } from '../model/inspection.ts';
+import type { StepContext } from '../model/step.ts';
+import { detectFormat, formatOf, probeFile } from './detect-format.ts';
+
+/**
+ * Says what a file is by its content: its format with all checksums compared, the disks in it with their partitions, and the
+ * operating system there; or the medium. @throws AppError NOT_FOUND, IMAGE_INVALID, USAGE
+ */
+export async function inspectFile(
+  path: string,
+  { from }: { from?: string },
+  formats: readonly Format[],
+  ctx: StepContext,
+): Promise<Inspection> {
+  const probe = await probeFile(path);
+  const base = { schema: 'gabarit.inspection/1' as const, path, size: probe.size };
+  const medium = from === undefined ? await mediumOf(probe, formats) : undefined;
+  if (medium) return { ...base, format: 'iso9660', facts: {}, disks: [], medium };
+  const format = from === undefined ? await detectFormat(formats, probe) : formatOf(formats, from);
+  const { facts, disks: count = 1, checksums } = (await format.inspect?.(path, ctx)) ?? { facts: {} };
+  const disks: DiskInspection[] = [];
+  for (let disk = 0; disk < count; disk += 1) {
+    const source = await format.open(path, { spoolDir: ctx.workdir, disk });
+    disks.push(await closing(source, inspectDisk));
+  }
+  return { ...base, format: format.id, facts, ...(checksums ? { checksums } : {}), disks };
+}
+
+/** Media are raw disks too, since they start from USB sticks: so they are asked for first. */
+async function mediumOf({ path }: FileProbe, formats: readonly Format[]): Promise<Inspection['medium']> {
+  return closing(await formatOf(formats, 'raw').open(path), async (source) =>
+    (await looksLikeIso9660(source)) ? inspectMedium(await openIso9660(source)) : undefined,
+  );
+}
+
+async function closing<T>(source: BlockSource, work: (source: BlockSource) => Promise<T>): Promise<T> {
+  try {
+    return await work(source);
+  } finally {
+    await source.close();
+  }
+}

@@ -60,6 +60,13 @@ import { proveKvm, qemu } from './vms/index.ts';
 
 const root = join(import.meta.dirname, '..');
 
+/** How an image is to be published. */
+export interface PublishWish extends Actor {
+  channel?: string;
+  /** The most bytes a second. */
+  limit?: number | undefined;
+}
+
 export interface App {
   config: Config;
   /** Everything that happens is announced here. */
@@ -77,7 +84,7 @@ export interface App {
   /** Says what a file is, by its content. */
   inspect(file: string, options: { from?: string }, signal: AbortSignal): Promise<Inspection>;
   /** A store is named by its URL or by its name in the configuration. */
-  publish(folder: string, store: string, options: { channel?: string } & Actor, signal: AbortSignal): Promise<Promotion>;
+  publish(folder: string, store: string, options: PublishWish, signal: AbortSignal): Promise<Promotion>;
   catalog(store: string, actor?: Actor): Promise<Catalog>;
   /** Compares two images: output folders, or references into the catalog of a store. */
   diff(from: string, to: string, store: string | undefined): Promise<InventoryDiff>;
@@ -166,8 +173,8 @@ export async function createApp(flags: ConfigFlags, environment: NodeJS.ProcessE
     },
     build: (request, signal) => buildAll(request, services, signal),
     verify: (folder, options, signal) => inRun('verify', signal, (ctx) => verifyImage(folder, options, services, ctx)),
-    async publish(folder, reference, { channel, ...actor }, signal) {
-      const store = openStore(reference, stores);
+    async publish(folder, reference, { channel, limit, ...actor }, signal) {
+      const store = openStore(reference, { ...stores, context: { ...stores.context, limit } });
       const options = { ...catalogOptions(actor), emit: bus.emitter(), channel, signal, endOfLife };
       const image = await publish(folder, store, options);
       await renewSite(openCatalog(store, options), options.emit, signal);

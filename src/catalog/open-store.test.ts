@@ -5,7 +5,12 @@ import { openStore } from './open-store.ts';
 
 /** Kinds of stores that only say how they were opened. */
 function plugin(id: string, accepts: (url: string) => boolean): StorePlugin {
-  return { id, accepts, open: (url, { settings }) => ({ id, url: `${url} by ${settings?.url ?? 'defaults'}` }) as Store };
+  return {
+    id,
+    accepts,
+    isLimited: id === 's3',
+    open: (url, { settings }) => ({ id, url: `${url} by ${settings?.url ?? 'defaults'}` }) as Store,
+  };
 }
 const plugins = [
   plugin('s3', (url) => url.startsWith('s3://')),
@@ -36,6 +41,12 @@ describe('the store that a word means', () => {
     const error = expect(() => open('prdo', { prod: 's3://images' }));
     error.toThrow('No store prdo is configured; did you mean "prod"?');
     expect(() => open('constructor')).toThrow('No store constructor is configured');
+  });
+
+  it('is refused when it cannot keep to a limit', () => {
+    const limited = { plugins, stores: {}, context: { ...context, limit: 1000 } };
+    expect(openStore('s3://images', limited).id).toBe('s3');
+    expect(() => openStore('./folder', limited)).toThrow('./folder cannot be written at a limited rate');
   });
 
   it('says which kinds there are', () => {

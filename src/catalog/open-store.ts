@@ -21,6 +21,9 @@ export function openStore(reference: string, { plugins, stores, context }: Store
   }
   const url = Object.hasOwn(stores, reference) ? (settings?.url ?? reference) : reference;
   const plugin = plugins.find((candidate) => candidate.accepts(url));
+  if (plugin && context.limit !== undefined && !plugin.isLimited) {
+    throw new AppError('USAGE', `${url} cannot be written at a limited rate: only S3 can`);
+  }
   if (plugin) return plugin.open(url, { ...context, settings });
   const known = plugins.map(({ id }) => id).join(', ');
   throw new AppError('USAGE', `There is no kind of store for ${url}`, {

@@ -71,12 +71,16 @@ export interface StoreContext {
   /** Where it may remember what it found out about an endpoint. */
   stateDir: string;
   emit: Emit;
+  /** The most bytes a second, instead of what the settings say. */
+  limit?: number | undefined;
 }
 
 /** A kind of store, found by its URL. */
 export interface StorePlugin {
   id: string;
   accepts(url: string): boolean;
+  /** Whether it can keep to a limit of bytes a second. */
+  isLimited?: boolean;
   /** Nothing is read or made yet. @throws AppError USAGE, CONFIG_INVALID */
   open(url: string, context: StoreContext): Store;
 }

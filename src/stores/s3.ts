@@ -29,6 +29,7 @@ import { refuseOther } from './shared/verified-body.ts';
 export const s3: StorePlugin = {
   id: 's3',
   accepts: (url) => url.startsWith('s3:'),
+  isLimited: true,
   open: openS3Store,
 };
 

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { AppError } from '../../util/errors.ts';
 import type { Run } from '../context.ts';
 import { examples } from '../help-text.ts';
 import { byOption, type StoreOption, storeOption } from '../store-option.ts';
@@ -7,6 +8,7 @@ interface PublishFlags extends StoreOption {
   channel?: string;
   by?: string;
   unsupported?: boolean;
+  limit?: string;
 }
 
 export function publishCommand(run: Run): Command {
@@ -18,6 +20,7 @@ export function publishCommand(run: Run): Command {
     .argument('<folder>', 'the output folder of a build')
     .addOption(storeOption())
     .option('--channel <name>', 'also let this channel point at it, for example dev')
+    .option('--limit <rate>', 'send no faster, for example 20MiB/s (S3 only)')
     .addOption(byOption())
     .option('--unsupported', 'with --channel: also when nobody supports its operating system any more')
     .addHelpText(
@@ -25,14 +28,22 @@ export function publishCommand(run: Run): Command {
       examples(
         ['gabarit publish out/debian-12/20261123.1 --store file:/srv/templates', 'Publish to a folder.'],
         ['gabarit publish out/debian-12/20261123.1 --store file:/srv/templates --channel dev', 'And make it debian-12@dev.'],
+        [
+          'gabarit publish out/debian-12/20261123.1 --store s3://templates --limit 20MiB/s',
+          'Publish to S3, and leave others some of the line.',
+        ],
       ),
     )
     .action((folder: string, options: PublishFlags) =>
       run(async ({ globals, signal, openApp, answer }) => {
         const { store, channel, by, unsupported: allowUnsupported } = options;
+        const { parseRate } = await import('../../model/rate.ts');
+        const limit = options.limit === undefined ? undefined : parseRate(options.limit);
+        if (options.limit !== undefined && limit === undefined)
+          throw new AppError('USAGE', `"${options.limit}" is not a rate`, { hint: 'Write for example 20MiB/s.' });
         const { promotionText } = await import('../render/catalog-changes.ts');
         const app = await openApp({ kind: 'steps' });
-        const request = { ...(channel === undefined ? {} : { channel }), by, allowUnsupported };
+        const request = { ...(channel === undefined ? {} : { channel }), by, allowUnsupported, limit };
         const { pending, ...image } = await app.publish(folder, store, request, signal);
         const name = `${image.template}@${image.version}`;
         const moved = channel !== undefined && !pending ? `, and ${image.template}@${channel} is it` : '';

@@ -49,12 +49,13 @@ const silenceTimeoutMs = 60_000;
 /** The SDK would print what is dealt with here. */
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
-export function settingsOf(address: Address, { settings, environment }: StoreContext): Settings {
+export function settingsOf(address: Address, { settings, environment, limit }: StoreContext): Settings {
   const { endpoint: given, region, ...rest } = settings ?? defaultStoreSettings(address.url);
   const set = (name: string): string | undefined => environment[name] || undefined;
   const endpoint = given ?? set('AWS_ENDPOINT_URL_S3') ?? set('AWS_ENDPOINT_URL');
   return {
     ...rest,
+    limit: limit ?? rest.limit,
     ...address,
     endpoint: endpoint ?? 'AWS',
     isAws: endpoint === undefined,

@@ -1,6 +1,7 @@
-import type { Format } from '../model/format.ts';
-import { openWith } from './shared/image-bytes.ts';
-import type { VhdType } from './vhd/footer.ts';
+import type { FileProbe, Format } from '../model/format.ts';
+import { inspecting, openWith } from './shared/image-bytes.ts';
+import { hasFooter, type VhdType } from './vhd/footer.ts';
+import { inspectVhd } from './vhd/inspect.ts';
 import { readVhd } from './vhd/read.ts';
 import { writeVhd } from './vhd/write.ts';
 
@@ -18,5 +19,13 @@ function vhdOf(type: VhdType, id: string, extension: string): Format {
     requires: [],
     write: (built, path, ctx) => writeVhd(type, built, path, ctx),
     open: (path) => openWith(path, 'VHD', readVhd),
+    recognizes: (probe) => typeOf(probe) === type,
+    inspect: inspecting('VHD', inspectVhd),
   };
+}
+
+/** A dynamic disk begins with a footer too, even when its end was cut off. */
+function typeOf({ head, tail }: FileProbe): VhdType | undefined {
+  if (hasFooter(head)) return 'dynamic';
+  return hasFooter(tail) ? 'fixed' : undefined;
 }

@@ -1,4 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
+import type { Format, FormatFacts } from '../../model/format.ts';
+import type { StepContext } from '../../model/step.ts';
 import { AppError } from '../../util/errors.ts';
 import { dataExtents, type Extent, extentsIn } from './extents.ts';
 import { openImage } from './open-image.ts';
@@ -86,4 +88,17 @@ export async function openWith<T>(path: string, kind: string, read: (image: Imag
     await file.close();
     throw error;
   }
+}
+
+/** A format's `inspect`: the file is closed at the end. */
+export function inspecting(
+  kind: string,
+  inspect: (image: ImageBytes, ctx: StepContext) => Promise<FormatFacts>,
+): NonNullable<Format['inspect']> {
+  return (path, ctx) =>
+    openWith(path, kind, async (image) => {
+      const facts = await inspect(image, ctx);
+      await image.close();
+      return facts;
+    });
 }

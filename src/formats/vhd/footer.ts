@@ -57,9 +57,14 @@ export function encodeFooter({ type, size, time, uuid }: Pick<VhdFooter, 'type' 
   return bytes;
 }
 
+/** Whether bytes begin as a footer does. */
+export function hasFooter(bytes: Buffer): boolean {
+  return bytes.toString('latin1', 0, cookie.length) === cookie;
+}
+
 /** Reads and checks a footer. @throws AppError IMAGE_INVALID, also for a disk that is only the difference to another one */
 export function parseFooter(image: ImageBytes, bytes: Buffer, name: string): VhdFooter {
-  image.refuse(bytes.toString('latin1', 0, 8) !== cookie, `it has no ${name}; it may be cut off, or longer than it was`);
+  image.refuse(!hasFooter(bytes), `it has no ${name}; it may be cut off, or longer than it was`);
   image.refuse(bytes.readUInt32BE(checksumAt) !== checksumOf(bytes, checksumAt), `its ${name} has a wrong checksum`);
   const foundVersion = bytes.readUInt32BE(12);
   image.refuse(foundVersion !== version, `version 0x${foundVersion.toString(16)} is not known`);

@@ -105,6 +105,6 @@ function clearUnwritten(bitmap: Buffer, start: number, target: Buffer): void {
   const last = Math.floor((start + target.length - 1) / sectorSize);
   for (let sector = Math.floor(start / sectorSize); sector <= last; sector += 1) {
     if (((bitmap[sector >> 3] ?? 0) & (0x80 >> (sector & 7))) !== 0) continue;
-    target.fill(0, Math.max(0, sector * sectorSize - start), (sector + 1) * sectorSize - start);
+    target.fill(0, Math.max(0, sector * sectorSize - start), Math.min(target.length, (sector + 1) * sectorSize - start));
   }
 }

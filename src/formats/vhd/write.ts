@@ -24,13 +24,9 @@ export async function writeVhd(type: VhdType, built: Built, path: string, ctx: S
   try {
     const size = await diskSize(built, sizeUnit);
     if (size > maxVhdSize) {
-      throw new AppError(
-        'BUILD_FAILED',
-        `A disk of ${formatSize(size)} is too large for a VHD, which ends at ${formatSize(maxVhdSize)}`,
-        {
-          hint: 'Make disk.size smaller, or write another format.',
-        },
-      );
+      throw new AppError('BUILD_FAILED', `A disk of ${formatSize(size)} is too large for a VHD, which ends at 2040 GiB`, {
+        hint: 'Make disk.size smaller, or write another format.',
+      });
     }
     const print = new Fingerprint();
     await using file = await open(path, 'w');

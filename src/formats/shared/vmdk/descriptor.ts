@@ -12,6 +12,11 @@ export interface Descriptor {
   adapterType: string;
 }
 
+/** Whether bytes are the text alone, as it lies beside the files of a disk. */
+export function isDescriptor(bytes: Buffer): boolean {
+  return bytes.toString('latin1', 0, 21) === '# Disk DescriptorFile';
+}
+
 /** VMware's tools leave so much room. */
 export const descriptorSectors = 20;
 const noParent = 'ffffffff';

@@ -17,6 +17,12 @@ export async function readDirectory(image: ImageBytes, header: VmdkHeader & { di
   return directory;
 }
 
+/** A grain that is in the file: its number, and the sector where it begins. */
+export interface Entry {
+  grain: number;
+  sector: number;
+}
+
 /**
  * Looks at every entry of every table: all grains must lie inside the file, and the file must end with the last of them, or with the
  * footer (`hasFooter`). @throws AppError IMAGE_INVALID
@@ -27,22 +33,18 @@ export async function checkTables(
   directory: Uint32Array,
   hasFooter: boolean,
 ): Promise<{ grains: number }> {
-  const { capacity, grainSectors, isCompressed, hasZeroGrains } = header;
+  const { capacity, grainSectors, isCompressed } = header;
   const fileSectors = image.size / sectorSize;
   const mostGrains = Math.ceil(capacity / grainSectors);
   let grains = 0;
-  let last = { sector: 0, grain: 0 };
-  for await (const { table, index } of tablesIn(image, directory)) {
-    for (let entry = 0; entry < tableEntries; entry += 1) {
-      const sector = table.readUInt32LE(entry * 4);
-      if (sector === 0 || (sector === 1 && hasZeroGrains)) continue;
-      const grain = index * tableEntries + entry;
-      image.refuse(grain >= mostGrains, 'it has grains behind the end of the disk');
-      image.refuse(sector >= fileSectors, `its grain at sector ${sector} lies past the end of the file`);
+  let last: Entry = { grain: 0, sector: 0 };
+  for await (const entries of entriesOf(image, header, directory))
+    for (const entry of entries) {
+      image.refuse(entry.grain >= mostGrains, 'it has grains behind the end of the disk');
+      image.refuse(entry.sector >= fileSectors, `its grain at sector ${entry.sector} lies past the end of the file`);
       grains += 1;
-      if (sector > last.sector) last = { sector, grain };
+      if (entry.sector > last.sector) last = entry;
     }
-  }
   image.refuse(!isCompressed && (grains - 1) * grainSectors > fileSectors, 'it has more grains than the file has room for');
   if (last.sector > 0) {
     const end = await endOf(image, header, last);
@@ -51,7 +53,11 @@ export async function checkTables(
   if (!hasFooter) {
     // A footer closes a file. Where there is none, QEMU leaves room for a whole grain at the end, even behind a compressed one.
     const tablesEnd = directory.reduce((most, sector) => Math.max(most, sector), 0) + tableSize / sectorSize;
-    const most = Math.max(header.overhead, tablesEnd, last.sector === 0 ? 0 : last.sector + grainSectors + 1);
+    const most = Math.max(
+      header.overhead,
+      tablesEnd,
+      last.sector === 0 ? 0 : last.sector + grainSectors + (isCompressed ? 1 : 0),
+    );
     image.refuse(fileSectors > most, 'something follows behind its last grain');
   }
   return { grains };
@@ -61,7 +67,7 @@ export async function checkTables(
 async function endOf(
   image: ImageBytes,
   { grainSectors, isCompressed, capacity }: VmdkHeader,
-  { sector, grain }: { sector: number; grain: number },
+  { sector, grain }: Entry,
 ): Promise<number> {
   const offset = sector * sectorSize;
   if (!isCompressed) return offset + Math.min(grainSectors, capacity - grain * grainSectors) * sectorSize;
@@ -69,8 +75,27 @@ async function endOf(
   return offset + grainMarkerSize + size;
 }
 
+/** All grains that are in the file, table by table. */
+export async function* entriesOf(
+  image: ImageBytes,
+  { hasZeroGrains }: VmdkHeader,
+  directory: Uint32Array,
+): AsyncGenerator<Entry[], void, undefined> {
+  for await (const { table, index } of tablesIn(image, directory)) {
+    const entries: Entry[] = [];
+    for (let entry = 0; entry < tableEntries; entry += 1) {
+      const sector = table.readUInt32LE(entry * 4);
+      if (sector !== 0 && !(sector === 1 && hasZeroGrains)) entries.push({ grain: index * tableEntries + entry, sector });
+    }
+    yield entries;
+  }
+}
+
 /** The tables that are there, each once. */
-async function* tablesIn(image: ImageBytes, directory: Uint32Array): AsyncGenerator<{ table: Buffer; index: number }> {
+async function* tablesIn(
+  image: ImageBytes,
+  directory: Uint32Array,
+): AsyncGenerator<{ table: Buffer; index: number }, void, undefined> {
   const tableSectors = tableSize / sectorSize;
   const order = [...directory.entries()].filter(([, sector]) => sector !== 0).toSorted(([, a], [, b]) => a - b);
   let before = 0;

@@ -62,6 +62,12 @@ export function encodeHeader(header: Omit<VmdkHeader, 'hasZeroGrains'>): Buffer 
   return bytes;
 }
 
+/** What the beginning of a file shows: whether it is a VMDK, and of which kind. */
+export function kindOf(bytes: Buffer): 'compressed' | 'sparse' | undefined {
+  if (bytes.length < sectorSize || bytes.readUInt32LE(0) !== magic) return undefined;
+  return (bytes.readUInt32LE(8) & flags.compressed) === 0 ? 'sparse' : 'compressed';
+}
+
 /** Reads and checks a header or (`name`) a footer. @throws AppError IMAGE_INVALID */
 export function parseHeader(image: ImageBytes, bytes: Buffer, name = 'header'): VmdkHeader {
   image.refuse(bytes.readUInt32LE(0) !== magic, `it has no ${name} of a sparse VMDK`);

@@ -5,7 +5,7 @@ import { sectorSize } from '../bounds.ts';
 import type { ImageBytes } from '../image-bytes.ts';
 import { Lru } from '../lru.ts';
 import { mappedSource } from '../mapped-source.ts';
-import { type Descriptor, parseDescriptor } from './descriptor.ts';
+import { type Descriptor, isDescriptor, parseDescriptor } from './descriptor.ts';
 import { checkTables, readDirectory } from './grain-tables.ts';
 import { parseHeader, tableEntries, tableSize, type VmdkHeader } from './header.ts';
 import { grainMarkerSize, isMarker, parseGrainMarker } from './marker.ts';
@@ -31,12 +31,9 @@ export interface VmdkFacts {
 
 /** Reads the header, the descriptor and all tables. @throws AppError IMAGE_INVALID */
 export async function readVmdkFacts(image: ImageBytes): Promise<VmdkFacts> {
-  image.refuse(image.size < sectorSize, 'it is too short');
-  const first = await image.read(0, sectorSize, 'its header');
-  image.refuse(
-    first.toString('latin1', 0, 21) === '# Disk DescriptorFile',
-    'it is only a descriptor, whose data lies in other files',
-  );
+  const first = await image.read(0, Math.min(image.size, sectorSize), 'its header');
+  image.refuse(isDescriptor(first), 'it is only a descriptor, whose data lies in other files');
+  image.refuse(first.length < sectorSize, 'it is too short');
   const start = parseHeader(image, first);
   const { descriptorOffset, descriptorSectors } = start;
   image.refuse(descriptorOffset === 0, 'it has no descriptor: it is one of several files of a disk');

@@ -1,0 +1,89 @@
+import { join } from 'node:path';
+import * as formats from '../../src/formats/index.ts';
+import { qcow2With } from '../../src/formats/qcow2.ts';
+import type { Built } from '../../src/model/engine.ts';
+import type { Format } from '../../src/model/format.ts';
+import type { StepContext } from '../../src/model/step.ts';
+import { describeDisk } from '../../src/model/vm-description.ts';
+import { exec } from '../../src/util/exec.ts';
+
+/** A writer of ours and what it is measured against. Each makes one file. */
+export interface Pair {
+  name: string;
+  peer: string;
+  /** How many times faster than the peer the writer must be at least. */
+  bar: number;
+  ours(path: string): Promise<unknown>;
+  theirs(path: string): Promise<unknown>;
+}
+
+export interface Job {
+  /** The raw disk. */
+  disk: string;
+  virtualSize: number;
+  /** The disk's data alone, without its holes, in one file. */
+  data: string;
+  ctx: StepContext;
+}
+
+/** Options of `qemu-img convert` for the same kind of file. Writes may be out of order where QEMU can do that: it is faster. */
+const outOfOrder = ['-W', '-m', '16'];
+const peers: Record<string, { argv: string[]; bar: number }> = {
+  raw: { argv: [...outOfOrder, '-O', 'raw'], bar: 1 },
+  vhd: { argv: ['-O', 'vpc', '-o', 'subformat=dynamic,force_size=on'], bar: 1 },
+  'vhd-fixed': { argv: ['-O', 'vpc', '-o', 'subformat=fixed,force_size=on'], bar: 1 },
+  vmdk: { argv: ['-O', 'vmdk', '-o', 'subformat=streamOptimized'], bar: 1.5 },
+  'vmdk-sparse': { argv: ['-O', 'vmdk', '-o', 'subformat=monolithicSparse'], bar: 1 },
+};
+const qcow2Peer = (type: string): string[] => ['-c', ...outOfOrder, '-O', 'qcow2', '-o', `compression_type=${type}`];
+
+/** Every format beside `qemu-img convert` to the same; XVA, which QEMU does not write, beside the least that could make one. */
+export function pairsOf(job: Job): Pair[] {
+  const pairs = Object.values(formats).flatMap((format): Pair[] => {
+    const peer = peers[format.id];
+    return peer ? [pair(job, format.id, format, peer.argv, peer.bar)] : [];
+  });
+  return [
+    ...pairs,
+    pair(job, 'qcow2 (zstd 5)', formats.qcow2, qcow2Peer('zstd'), 1.5),
+    pair(job, 'qcow2 (deflate 6)', qcow2With({ type: 'deflate', level: 6 }), qcow2Peer('zlib'), 1.5),
+    xvaPair(job),
+  ];
+}
+
+function pair(job: Job, name: string, format: Format, argv: string[], bar: number): Pair {
+  const shown = argv.filter((word) => !outOfOrder.includes(word)).join(' ');
+  return {
+    name,
+    peer: `qemu-img convert ${shown}`,
+    bar,
+    ours: (path) => write(job, format, path),
+    theirs: (path) => exec(['qemu-img', 'convert', '-f', 'raw', ...argv, job.disk, path]),
+  };
+}
+
+/** An XVA has every block and its XXH64: no tool makes one in less than it takes to copy the disk and to hash its data. */
+function xvaPair(job: Job): Pair {
+  return {
+    name: 'xva',
+    peer: 'qemu-img convert -O raw, xxhsum -H1',
+    bar: 1,
+    ours: (path) => write(job, formats.xva, path),
+    async theirs(path) {
+      await exec(['qemu-img', 'convert', '-f', 'raw', ...outOfOrder, '-O', 'raw', job.disk, path]);
+      await exec(['xxhsum', '-H1', job.data]);
+    },
+  };
+}
+
+function write({ disk, virtualSize, ctx }: Job, format: Format, path: string): Promise<void> {
+  const built: Built = { disk, virtualSize, sourceDateEpoch: 0, timings: {}, tools: {} };
+  return format.write(built, path, ctx, describeDisk({ name: 'bench' }));
+}
+
+/** All formats from one disk, one after the other or side by side. */
+export async function writeAll(job: Job, folder: string, isTogether: boolean): Promise<void> {
+  const all = Object.values(formats).map((format) => () => write(job, format, join(folder, `all.${format.extension}`)));
+  if (isTogether) await Promise.all(all.map((each) => each()));
+  else for (const each of all) await each();
+}

@@ -121,7 +121,12 @@ export async function openXapi(options: XapiOptions): Promise<Xapi> {
   });
   /** Where a running VM is: only that host has its console. The master is reached as we reached it, whatever it calls itself. */
   const hostOf = async (vm: VmRef): Promise<{ host: HostAddress; uuid: string }> => {
-    const { uuid, resident_on: resident } = await xapi.call('VM.get_record', vm);
+    const { uuid, name_label: name, power_state: state, resident_on: resident } = await xapi.call('VM.get_record', vm);
+    if (state === 'Halted' || state === 'Suspended') {
+      throw new AppError('CONFLICT', `The VM "${name}" has no console: it is ${state.toLowerCase()}`, {
+        hint: 'Start it first.',
+      });
+    }
     const pool = (await xapi.all('pool'))[0]?.record;
     if (pool?.master === resident) return { host: session.host, uuid };
     const address = await xapi.call('host.get_address', resident);

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { mkdir } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Certificate, makeAuthority, makeCertificate } from './xapi/certificates.ts';
 import type { Database } from './xapi/database.ts';
 import { XapiFault } from './xapi/fault.ts';
@@ -109,7 +110,9 @@ export async function startXapi(folder: string, options: FakeXapiOptions = {}): 
       serverOf(index).changeCertificate(await makeCertificate(fresh, addresses[index] ?? '', 'itself'));
     },
     async close() {
+      // Those who wait for events get their answer before the connection ends.
       pool.closing.abort();
+      await sleep(20);
       await Promise.all(servers.map((server) => server.close()));
     },
   };

@@ -143,8 +143,24 @@ describe.skipIf(needs('qemu-system-x86_64'))('against a real QEMU', () => {
     const socket = join(folder, 'vnc');
     const child = start(
       [
-        ...['qemu-system-x86_64', '-nodefaults', '-machine', 'accel=tcg', '-m', '64', '-vga', 'std', '-display', 'none'],
-        ...['-boot', 'menu=on', '-vnc', `unix:${socket}`, '-chardev', 'socket,id=m,fd=3', '-mon', 'chardev=m,mode=control'],
+        'qemu-system-x86_64',
+        '-nodefaults',
+        '-machine',
+        'accel=tcg',
+        '-m',
+        '64',
+        '-vga',
+        'std',
+        '-display',
+        'none',
+        '-boot',
+        'menu=on',
+        '-vnc',
+        `unix:${socket}`,
+        '-chardev',
+        'socket,id=m,fd=3',
+        '-mon',
+        'chardev=m,mode=control',
       ],
       { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] },
     );

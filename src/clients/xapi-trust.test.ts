@@ -31,7 +31,7 @@ describe.skipIf(needs('openssl'))('the certificate of a host', () => {
     return { address: host?.address ?? '', fingerprint: host?.fingerprint ?? '' };
   }
 
-  function options(trust: XapiTrust): XapiOptions {
+  function trusting(trust: XapiTrust): XapiOptions {
     return {
       hosts: [pool.hosts[0]?.address ?? ''],
       credentials() {
@@ -45,7 +45,7 @@ describe.skipIf(needs('openssl'))('the certificate of a host', () => {
   /** Whether a log-in works, and if not, with what it fails; the host must not have been told anything then. */
   async function logIn(trust: XapiTrust): Promise<unknown> {
     const calls = pool.log.length;
-    const failure = await withXapi(options(trust), () => Promise.resolve(undefined)).catch((error: unknown) => error);
+    const failure = await withXapi(trusting(trust), () => Promise.resolve(undefined)).catch((error: unknown) => error);
     if (failure !== undefined) expect(pool.log.slice(calls)).toEqual([]);
     return failure;
   }
@@ -73,7 +73,7 @@ describe.skipIf(needs('openssl'))('the certificate of a host', () => {
 
   test('that changes under an open client is refused, too', async () => {
     const { fingerprint } = await start();
-    const xapi = await openXapi(options({ pins }));
+    const xapi = await openXapi(trusting({ pins }));
     await pool.changeCertificate(0);
     // What changes something goes over a new connection.
     const clone = xapi.call('SR.scan', 'OpaqueRef:any' as never);

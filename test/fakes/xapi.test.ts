@@ -159,7 +159,7 @@ describe.skipIf(needs('openssl'))('the fake pool', () => {
 
   function diskOf(vm: string): string {
     const [vbd] = pool.db.get('VM', vm)['VBDs'] as string[];
-    return pool.diskPath(String((pool.db.get('VBD', vbd ?? '') as { VDI: string }).VDI));
+    return pool.diskPath((pool.db.get('VBD', vbd ?? '') as { VDI: string }).VDI);
   }
 
   function sourceOf(file: Buffer): { length: number; open: () => Readable } {

@@ -106,7 +106,7 @@ describe.skipIf(needs('openssl'))('the certificate of a host', () => {
       },
     };
     const members = pool.hosts.map(({ address }) => address).toReversed();
-    await withXapi({ ...options({ pins: slow }), hosts: members }, (xapi) =>
+    await withXapi({ ...trusting({ pins: slow }), hosts: members }, (xapi) =>
       Promise.all([xapi.all('VM'), xapi.all('SR'), xapi.all('host')]),
     );
     expect(sets).toEqual(members);
@@ -143,7 +143,7 @@ describe.skipIf(needs('openssl'))('the certificate of a host', () => {
   test('of a CA must be for the address that is asked', async () => {
     const { address } = await start({ certificates: 'ca' });
     const port = address.split(':')[1];
-    const failure = await withXapi({ ...options({ ca: pool.ca ?? '' }), hosts: [`localhost:${port}`] }, () =>
+    const failure = await withXapi({ ...trusting({ ca: pool.ca ?? '' }), hosts: [`localhost:${port}`] }, () =>
       Promise.resolve(),
     ).catch((error: unknown) => error);
     expect(failure).toMatchObject({ code: 'TLS_UNTRUSTED', message: expect.stringMatching(/localhost/) });

@@ -4,6 +4,7 @@ import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError, errnoOf, type ErrorCode } from './errors.ts';
+import { holdsSecret, redact, safeLength } from './redact.ts';
 
 /** The Debian package that brings a tool, for the error that says it is missing. */
 export const toolPackages: Record<string, string> = {
@@ -102,6 +103,10 @@ export interface SpawnOptions {
 export function start(argv: readonly string[], options: SpawnOptions = {}): ChildProcess {
   const [command, ...args] = argv;
   if (command === undefined) throw new TypeError('argv is empty');
+  // Everybody on this machine can read the arguments of a process.
+  const shown = argv.findIndex(holdsSecret);
+  if (shown !== -1)
+    throw new TypeError(`argument ${shown} of ${redact(command)} holds a secret, which goes by a file or standard input`);
   return spawn(command, args, {
     cwd: options.cwd,
     env: childEnvironment(options.env ?? {}),
@@ -132,8 +137,10 @@ function splitLines(stream: Readable, onLine: (line: string) => void, onText: (t
     rest = lines.pop() ?? '';
     for (const line of lines) onLine(line);
     if (rest.length > 1 << 20) {
-      onLine(rest);
-      rest = '';
+      // A line that does not end is passed on in pieces, none of which ends within a secret.
+      const length = safeLength(rest);
+      onLine(rest.slice(0, length));
+      rest = rest.slice(length);
     }
   });
   stream.on('end', () => {

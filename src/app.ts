@@ -4,7 +4,11 @@ import { join } from 'node:path';
 import { openCatalog } from './catalog/open-catalog.ts';
 import { openStore, type StoresConfig } from './catalog/open-store.ts';
 import { inventoryOf } from './catalog/inventories.ts';
-import { publish } from './catalog/publish.ts';
+import { publish, type PublishOptions } from './catalog/publish.ts';
+import { signImage } from './catalog/sign-image.ts';
+import { signAgain } from './catalog/sign-again.ts';
+import { readSignedManifest } from './catalog/signed-manifest.ts';
+import { type VerifiedImage, type VerifyPublished, verifyPublished } from './catalog/verify-published.ts';
 import { renewSite } from './catalog/write-site.ts';
 import { clonesChecks, guestChecks, rootfsChecks, unseededChecks } from './checks/index.ts';
 import { type Config, type ConfigFlags, readConfig } from './config.ts';
@@ -14,8 +18,16 @@ import { bootstrapEngine, findMirrors, removeTrees } from './engines/index.ts';
 import { takeInventory } from './evidence/index.ts';
 import * as formatRegistry from './formats/index.ts';
 import { streamXva } from './formats/xva/stream.ts';
+import { verifyManifest } from './keys/manifest-signatures.ts';
+import { type Keys, openKeys, type TrustOptions, wholeFingerprint } from './keys/open-keys.ts';
+import { folderSigning, signaturesToPublish } from './keys/sign-folder.ts';
+import { trustVerdict } from './keys/trust-verdict.ts';
 import type { BuildRequest, BuildResult, TemplateSummary } from './model/build.ts';
-import type { Actor, Catalog, CatalogOptions, Promotion } from './model/catalog.ts';
+import type { Actor, Catalog, CatalogOptions, Promotion, TemplateIndex } from './model/catalog.ts';
+import type { ImageReference } from './model/image-reference.ts';
+import { keysWith } from './model/key-set.ts';
+import type { SignatureFile } from './model/signer.ts';
+import type { PublicKey } from './model/signing-key.ts';
 import type { Verdict } from './model/check.ts';
 import { findRelease, type Release } from './model/distro.ts';
 import { diffInventories, type InventoryDiff } from './model/inventory.ts';
@@ -26,6 +38,7 @@ import type { Inspection } from './model/inspection.ts';
 import type { Plan } from './model/plan.ts';
 import type { Arch } from './model/platform.ts';
 import type { StepContext } from './model/step.ts';
+import type { Store } from './model/store.ts';
 import { buildAll } from './pipeline/build-all.ts';
 import { type CacheEntry, listCache, pruneCache } from './pipeline/cache.ts';
 import {
@@ -45,13 +58,15 @@ import { listTemplates } from './pipeline/list-templates.ts';
 import { type LoadOptions, loadTemplate } from './pipeline/load.ts';
 import { makePlan } from './pipeline/make-plan.ts';
 import { newTemplate } from './pipeline/new-template.ts';
-import { versionsIn } from './pipeline/output-folder.ts';
+import { readManifest, versionsIn } from './pipeline/output-folder.ts';
 import { openRun } from './pipeline/runs.ts';
 import type { Services } from './pipeline/services.ts';
 import { verifyImage } from './pipeline/verify-image.ts';
+import * as signerRegistry from './signers/index.ts';
 import * as storeRegistry from './stores/index.ts';
 import * as targetRegistry from './targets/index.ts';
 import { readCredential } from './util/credential.ts';
+import { AppError } from './util/errors.ts';
 import { EventBus } from './util/events.ts';
 import { Scope } from './util/scope.ts';
 import { proveKvm, qemu } from './vms/index.ts';
@@ -95,6 +110,26 @@ export interface App {
   deployments(targets: string[], store: string | undefined, signal: AbortSignal): Promise<TargetListing[]>;
   removeDeployments(request: Parameters<typeof removeDeployments>[0], signal: AbortSignal): Promise<TargetResult[]>;
   sweepDeployments(targets: string[], signal: AbortSignal): Promise<TargetResult[]>;
+  keys: Keys;
+  /** Puts a new key in the place of this user's, in all stores that know it. */
+  rotateKey(stores: readonly string[], signal: AbortSignal): Promise<{ before: PublicKey; after: PublicKey }>;
+  /** Signs the indexes of a store anew, those of some templates or all, and its keys: they are good for another while. */
+  refreshCatalog(store: string, templates: readonly string[], signal: AbortSignal): Promise<TemplateIndex[]>;
+  /** Verifies a published image, from the keys that this machine trusts to the last byte; what fails is a verdict. */
+  verifyPublished(
+    reference: ImageReference,
+    store: string,
+    options: { quick: boolean; fingerprint?: string | undefined },
+    signal: AbortSignal,
+  ): Promise<VerifiedImage>;
+  /** Signs the manifest of a published image again, in place of its signatures. @throws AppError NOT_TRUSTED */
+  signPublished(
+    reference: ImageReference,
+    store: string,
+    signal: AbortSignal,
+  ): Promise<{ signedBy: PublicKey; files: SignatureFile[] }>;
+  /** Opens the store that a URL or a name of the configuration means. @throws AppError USAGE, CONFIG_INVALID */
+  store(reference: string): Store;
   cacheList(): Promise<CacheEntry[]>;
   cachePrune(options: { maxBytes?: number; all: boolean }, signal: AbortSignal): Promise<{ removed: CacheEntry[] }>;
   doctor(signal: AbortSignal): Promise<HostReport>;
@@ -110,6 +145,10 @@ export async function createApp(flags: ConfigFlags, environment: NodeJS.ProcessE
     stores: config.stores,
     context: { environment, stateDir: config.stateDir, emit: bus.emitter() },
   };
+  const signers = Object.values(signerRegistry);
+  const now = (): Date => new Date();
+  const { keysDir, stateDir, signing } = config;
+  const keys = openKeys({ keysDir, stateDir, signing, environment, signers, emit: bus.emitter(), now });
   const services: Services = {
     version,
     distros,
@@ -120,6 +159,7 @@ export async function createApp(flags: ConfigFlags, environment: NodeJS.ProcessE
     machineHost: qemu,
     openSubject: openImage,
     takeInventory,
+    signing: folderSigning({ signers, signingKey: () => keys.signingKey(), knownKeys: () => keys.known(), now }),
     removeTrees,
     provisionDir: join(root, 'templates/provision'),
     cacheDir: config.cacheDir,
@@ -149,6 +189,76 @@ export async function createApp(flags: ConfigFlags, environment: NodeJS.ProcessE
     return await work(ctx);
   }
 
+  /** How the catalog of a store is read and written by this machine: believed as far as it is signed by keys that the machine trusts. */
+  async function trustedOptions(store: Store, actor: Actor, trust: TrustOptions = {}): Promise<CatalogOptions> {
+    const { signer, trust: documents, onIndex } = await keys.trust(store, trust);
+    return { ...catalogOptions(actor), signer, trust: documents, onIndex };
+  }
+
+  async function catalog(name: string, actor: Actor = {}): Promise<Catalog> {
+    const store = openStore(name, stores);
+    return openCatalog(store, await trustedOptions(store, actor));
+  }
+
+  async function publishOptions(
+    folder: string,
+    store: Store,
+    actor: Actor,
+    signal: AbortSignal,
+  ): Promise<CatalogOptions & Pick<PublishOptions, 'signatures'>> {
+    const trusted = await keys.trust(store, { create: true, signal });
+    const emit = bus.emitter();
+    return {
+      ...catalogOptions(actor),
+      signer: trusted.signer,
+      trust: trusted.trust,
+      onIndex: trusted.onIndex,
+      signatures: async ({ manifestBytes }) =>
+        signaturesToPublish(folder, manifestBytes, {
+          signers,
+          key: await keys.signingKey(),
+          active: trusted.keys ? keysWith(trusted.keys, 'active') : [],
+          now: now(),
+          onSign: ({ name, id }) => emit({ type: 'log', level: 'info', message: `Signed by ${name} (${id})` }),
+        }),
+    };
+  }
+
+  async function verifyInStore(
+    reference: ImageReference,
+    name: string,
+    { quick, fingerprint }: { quick: boolean; fingerprint?: string | undefined },
+    signal: AbortSignal,
+  ): Promise<VerifiedImage> {
+    const store = openStore(name, stores);
+    const fingerprints = fingerprint === undefined ? {} : { fingerprints: [wholeFingerprint(fingerprint)] };
+    let imageKeys: PublicKey[] = [];
+    let options: CatalogOptions = {};
+    const parts: VerifyPublished = {
+      store,
+      async openTrust() {
+        const trusted = await keys.trust(store, { ...fingerprints, signal });
+        imageKeys = trusted.imageKeys;
+        options = { ...catalogOptions({}), trust: trusted.trust, onIndex: trusted.onIndex };
+        return trustVerdict(store, trusted);
+      },
+      openCatalog: () => openCatalog(store, options),
+      readManifest: (image) =>
+        readSignedManifest(store, image, signers, (bytes, files, where) =>
+          verifyManifest(bytes, files, signers, imageKeys, where),
+        ),
+    };
+    return verifyPublished(reference, parts, { quick, signal, emit: bus.emitter() });
+  }
+
+  /** An image that is deployed is the one that was signed. */
+  async function mustBeVerified(reference: ImageReference, store: string, signal: AbortSignal): Promise<void> {
+    const { verdicts, failure } = await verifyInStore(reference, store, { quick: true }, signal);
+    if (failure === undefined) return;
+    const failed = verdicts.filter(({ status }) => status === 'fail');
+    throw new AppError(failure, failed[0]?.message ?? 'The image is not to be trusted');
+  }
+
   const catalogOptions = ({ by = userInfo().username, allowUnsupported }: Actor): CatalogOptions => ({
     by,
     allowUnsupported,
@@ -175,20 +285,52 @@ export async function createApp(flags: ConfigFlags, environment: NodeJS.ProcessE
     verify: (folder, options, signal) => inRun('verify', signal, (ctx) => verifyImage(folder, options, services, ctx)),
     async publish(folder, reference, { channel, limit, ...actor }, signal) {
       const store = openStore(reference, { ...stores, context: { ...stores.context, limit } });
-      const options = { ...catalogOptions(actor), emit: bus.emitter(), channel, signal, endOfLife };
+      // Nothing is put into a store for a folder that holds no image.
+      await readManifest(folder);
+      const options = {
+        ...(await publishOptions(folder, store, actor, signal)),
+        emit: bus.emitter(),
+        channel,
+        signal,
+        endOfLife,
+      };
       const image = await publish(folder, store, options);
       await renewSite(openCatalog(store, options), options.emit, signal);
       return image;
     },
-    catalog: async (store, actor = {}) => openCatalog(openStore(store, stores), catalogOptions(actor)),
+    catalog,
     diff: async (from, to, store) => {
-      const catalog = store === undefined ? undefined : openCatalog(openStore(store, stores), catalogOptions({}));
-      return diffInventories(await inventoryOf(from, catalog), await inventoryOf(to, catalog));
+      const opened = store === undefined ? undefined : await catalog(store);
+      return diffInventories(await inventoryOf(from, opened), await inventoryOf(to, opened));
     },
+    keys,
+    store: (reference) => openStore(reference, stores),
+    rotateKey: (names, signal) =>
+      keys.rotate(
+        names.map((name) => openStore(name, stores)),
+        async (store, signingKey) => {
+          await signAgain(store, [], await trustedOptions(store, {}, { signingKey, signal }), signal);
+        },
+      ),
+    refreshCatalog: async (name, templates, signal) => {
+      const store = openStore(name, stores);
+      const options = await trustedOptions(store, {}, { signal });
+      await keys.renew(store);
+      return signAgain(store, templates, options, signal);
+    },
+    async signPublished(reference, name, signal) {
+      const store = openStore(name, stores);
+      const { keys: known } = await keys.trust(store, { signal });
+      const { image } = await openCatalog(store, await trustedOptions(store, {}, { signal })).show(reference);
+      return signImage(store, image, (manifest) => keys.signFor(store, known, manifest), signal);
+    },
+    verifyPublished: verifyInStore,
     deploy: (request, store, signal) =>
       inRun('deploy', signal, async (ctx) => {
+        await mustBeVerified(request.image, store, signal);
         const opened = openStore(store, stores);
-        return deploy(request, { catalog: openCatalog(opened, catalogOptions({})), store: opened }, deployServices, {
+        const trusted = openCatalog(opened, await trustedOptions(opened, {}, { signal }));
+        return deploy(request, { catalog: trusted, store: opened }, deployServices, {
           ...ctx,
           emit: bus.emitter(),
         });
@@ -196,7 +338,7 @@ export async function createApp(flags: ConfigFlags, environment: NodeJS.ProcessE
     rollBack: (request, signal) => rollBack(request, deployServices, signal),
     deployments: async (targets, store, signal) => {
       const listings = await listTargets(targets, deployServices, signal);
-      return store === undefined ? listings : markRevoked(listings, openCatalog(openStore(store, stores), catalogOptions({})));
+      return store === undefined ? listings : markRevoked(listings, await catalog(store));
     },
     removeDeployments: (request, signal) => removeDeployments(request, deployServices, signal),
     sweepDeployments: (targets, signal) => sweepTargets(targets, deployServices, signal),

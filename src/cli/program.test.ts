@@ -48,7 +48,7 @@ test('docs/reference/cli.md is the help of every command (vitest -u writes it)',
   for (const section of sections) {
     expect(section).toContain('--json');
     // All but the version and the groups have examples.
-    if (!/^`gabarit( version| cache| catalog| deployments)?`\n/.test(section))
+    if (!/^`gabarit( version| cache| catalog| deployments| key)?`\n/.test(section))
       expect(section, section).toContain('Examples:\n  $ ');
   }
 });
@@ -189,6 +189,34 @@ describe('the other commands', () => {
     });
     const { code, err } = await gabarit('verify', 'bad');
     expect([code, err]).toEqual([6, 'error: bad failed 1 of 3 checks  CHECK_FAILED\n  ports (bios): port 25 listens\n']);
+  });
+
+  it('verify: the verdicts on a published image, and the exit code of what is wrong', async () => {
+    expect(await gabarit('verify', 'debian-12@stable', '--store', '/s')).toMatchObject({
+      code: 0,
+      out: '✓ The keys are trusted  number 1\n',
+    });
+    const { code, out, err } = await gabarit('verify', 'forged', '--store', '/s');
+    expect([code, out]).toEqual([5, '✓ The keys are trusted    number 1\n✗ The manifest is signed  one byte is wrong\n']);
+    expect(err).toBe('error: forged in /s is not to be trusted  DIGEST_MISMATCH\n  manifest: one byte is wrong\n');
+    expect((await gabarit('verify', 'forged', '--store', '/s', '--json')).lines).toMatchObject([
+      { type: 'result', verified: false },
+      { type: 'error', code: 'DIGEST_MISMATCH' },
+    ]);
+    expect(await gabarit('verify', 'debian-12@stable')).toMatchObject({ code: 2 });
+  });
+
+  it('key and sign: without a key, they say how to make one', async () => {
+    expect(await gabarit('key', 'list')).toMatchObject({ code: 0, out: 'There are no keys: gabarit key new makes one\n' });
+    for (const argv of [
+      ['key', 'export'],
+      ['sign', 'out/debian-12/20261123.1'],
+    ]) {
+      const { code, err } = await gabarit(...argv);
+      expect(code).toBe(5);
+      expect(err).toContain('hint: gabarit key new makes one (once).');
+    }
+    expect(await gabarit('key', 'revoke', 'abc', '--store', '/s')).toMatchObject({ code: 2 });
   });
 
   it('plan: faults with their place', async () => {

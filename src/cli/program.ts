@@ -8,11 +8,13 @@ import { deploymentsCommand } from './commands/deployments.ts';
 import { convertCommand } from './commands/convert.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { inspectCommand } from './commands/inspect.ts';
+import { keyCommand } from './commands/key.ts';
 import { newCommand } from './commands/new.ts';
 import { planCommand } from './commands/plan.ts';
 import { publishCommand } from './commands/publish.ts';
 import { rollbackCommand } from './commands/rollback.ts';
 import { schemaCommand } from './commands/schema.ts';
+import { signCommand } from './commands/sign.ts';
 import { templatesCommand } from './commands/templates.ts';
 import { verifyCommand } from './commands/verify.ts';
 import { gabaritVersion, versionCommand } from './commands/version.ts';
@@ -49,7 +51,7 @@ export function createProgram(run: Run): Command {
   };
   add('Make images:', [buildCommand(run), verifyCommand(run), planCommand(run), templatesCommand(run), newCommand(run)]);
   add('Look at disks, and convert them:', [inspectCommand(run), convertCommand(run)]);
-  add('Share images:', [publishCommand(run), catalogCommand(run)]);
+  add('Share images:', [publishCommand(run), catalogCommand(run), signCommand(run), keyCommand(run)]);
   add('Run images:', [deployCommand(run), rollbackCommand(run), deploymentsCommand(run)]);
   add('Look after this host:', [
     doctorCommand(run),

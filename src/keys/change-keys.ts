@@ -36,9 +36,12 @@ export async function revokeKey(id: string, reason: string, change: ChangeKeys):
   return lengthen(change, (set) => withStatus(set, id, 'revoked', reason, change.now));
 }
 
-/** The same keys, believed for another year. */
+const halfYearMs = 183 * 24 * 3600 * 1000;
+
+/** The same keys, believed for another year, when half of the last one is over. */
 export async function renewKeys(change: ChangeKeys): Promise<KeySet> {
-  return lengthen(change, (set) => [...set.keys]);
+  const isFresh = (set: KeySet): boolean => Date.parse(set.expires) - change.now.getTime() > halfYearMs;
+  return lengthen(change, (set) => (isFresh(set) ? set.keys : [...set.keys]));
 }
 
 /** The member of a set that a fingerprint, the beginning of one, or a name means. @throws AppError NOT_FOUND, USAGE */

@@ -36,10 +36,17 @@ export async function acceptIndex(index: AgedIndex, read: IndexRead, memory: Ind
   });
 }
 
-function refuseOlder({ template, sequence }: AgedIndex, { digest }: IndexRead, state: ReaderState, memory: IndexMemory): void {
+function refuseOlder(
+  { template, sequence }: AgedIndex,
+  { digest, purpose }: IndexRead,
+  state: ReaderState,
+  memory: IndexMemory,
+): void {
   const known = Object.hasOwn(state.indexes, template) ? state.indexes[template] : undefined;
   if (known === undefined || wasForged(known.signedBy, memory.keys)) return;
-  if (sequence > known.sequence || (sequence === known.sequence && digest === known.digest)) return;
+  if (sequence > known.sequence) return;
+  // Where a store knows no compare-and-set, two publishers may give the same number; they put it right with their next writes.
+  if (sequence === known.sequence && (digest === known.digest || purpose === 'change')) return;
   const what =
     sequence === known.sequence
       ? `two different indexes with the number ${sequence}`

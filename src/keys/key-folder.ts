@@ -17,15 +17,15 @@ export interface OwnKey {
   path: string;
 }
 
-/** Makes a key. @throws AppError CONFLICT when there is one of that name, USAGE */
-export async function makeKey(keysDir: string, name: string, now: Date): Promise<OwnKey> {
+/** Makes a key; its label is what others see of it. @throws AppError CONFLICT when there is one of that name, USAGE */
+export async function makeKey(keysDir: string, name: string, now: Date, label = name): Promise<OwnKey> {
   const path = pathOf(keysDir, name);
   if (await exists(path)) {
     throw new AppError('CONFLICT', `There is a key ${name} already (${path})`, {
       hint: 'gabarit key rotate replaces it so that readers follow; gabarit key new OTHER-NAME makes a further one.',
     });
   }
-  const key = newSigningKey(name, now);
+  const key = newSigningKey(label, now);
   await mkdir(keysDir, { recursive: true, mode: 0o700 });
   const text = secretKeyText(key);
   registerSecret(text);

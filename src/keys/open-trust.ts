@@ -7,7 +7,7 @@ import type { Emit } from '../util/events.ts';
 import { signDocument, signersOf } from './document-signatures.ts';
 import { acceptIndex, type AgedIndex } from './index-memory.ts';
 import { type ChainLink, firstLink, followChain, linkSigners } from './key-chain.ts';
-import { changeChain, readChain } from './read-chain.ts';
+import { readChain, readOrBeginChain } from './read-chain.ts';
 import { changeState, type ReaderState, readState } from './reader-state.ts';
 
 /** Who is believed about one store, and who signs for it. */
@@ -50,11 +50,7 @@ export async function openTrust(store: Store, settings: TrustSettings): Promise<
   let chain = await readChain(store, settings.signal);
   const { signingKey, create } = settings;
   if (chain.length === 0 && state.keys === undefined && create && signingKey !== undefined) {
-    chain = await changeChain(
-      store,
-      (found) => (found.length > 0 ? found : [firstLink(signingKey, settings.now())]),
-      settings.signal,
-    );
+    chain = await readOrBeginChain(store, () => firstLink(signingKey, settings.now()), settings.signal);
   }
   if (chain.length === 0) {
     if (state.keys === undefined) return nobody(store, settings);
@@ -162,9 +158,9 @@ function trustIn(store: Store, settings: TrustSettings, newest: ChainLink, by: S
   const active = keysWith(keys, 'active');
   const { signingKey } = settings;
   const signer: DocumentSigner | undefined = signingKey && {
-    sign: (bytes) => {
+    async sign(bytes) {
       mustBeActive(keys, signingKey, store);
-      return Promise.resolve([signDocument(signingKey, context, bytes)]);
+      return [signDocument(signingKey, context, bytes)];
     },
   };
   const expired = settings.now().toISOString() > keys.expires;

@@ -2,6 +2,7 @@ import { keysKey } from '../model/key-set.ts';
 import type { Store } from '../model/store.ts';
 import { digestOf } from '../util/digest.ts';
 import { AppError } from '../util/errors.ts';
+import { retry } from '../util/retry.ts';
 import { type ChainLink, chainText, parseChain } from './key-chain.ts';
 
 /** More is no list of keys, but somebody who wants to fill our memory. */
@@ -23,6 +24,17 @@ export async function readChain(store: Store, signal?: AbortSignal): Promise<Cha
     throw error;
   }
   return parseChain(Buffer.concat(chunks).toString(), where);
+}
+
+/** The chain of a store; when it has none, one that begins with `first`, unless somebody else was faster. */
+export async function readOrBeginChain(store: Store, first: () => ChainLink, signal?: AbortSignal): Promise<ChainLink[]> {
+  return retry(() => changeChain(store, (found) => (found.length > 0 ? found : [first()]), signal), {
+    attempts: 5,
+    delayMs: 10,
+    maxDelayMs: 200,
+    signal,
+    retryable: (error) => error instanceof AppError && error.code === 'CONFLICT',
+  });
 }
 
 /**

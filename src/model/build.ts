@@ -34,6 +34,8 @@ export interface BuildResult {
   /** Wall seconds by step, in order. */
   seconds: [step: string, seconds: number][];
   artifacts: { name: string; size: number }[];
+  /** The fingerprint of the key that signed it; absent when this machine has none, or nothing was built. */
+  signedBy?: string;
 }
 
 /** A plan's or build's short description for `gabarit templates`. */

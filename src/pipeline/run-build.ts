@@ -7,6 +7,7 @@ import type { Format } from '../model/format.ts';
 import type { Inventory } from '../model/inventory.ts';
 import type { Manifest } from '../model/manifest.ts';
 import type { Plan } from '../model/plan.ts';
+import type { FolderSigning } from '../model/signer.ts';
 import type { StepContext } from '../model/step.ts';
 import { describeVm } from '../model/vm-description.ts';
 import { type Digest, digestOfFile, digestOfJson } from '../util/digest.ts';
@@ -27,6 +28,7 @@ export interface BuildServices {
   checks: RootfsCheck[];
   openSubject: OpenSubject;
   takeInventory: (rootfs: Rootfs) => Promise<Inventory>;
+  signing: FolderSigning;
   /** Of Gabarit. */
   version: string;
 }
@@ -95,6 +97,8 @@ export async function runBuild(
       throw error;
     });
     const failed = checked.verdicts.filter(({ status }) => status === 'fail');
+    // Whatever is signed has passed its checks.
+    const { signedBy } = failed.length > 0 ? {} : await services.signing.seal(part);
     const output = join(templateDir, failed.length > 0 ? `${version}.failed` : version);
     await rm(output, { recursive: true, force: true });
     await rename(part, output);
@@ -107,6 +111,7 @@ export async function runBuild(
       output,
       seconds,
       artifacts: manifest.artifacts.map(({ name, size }) => ({ name, size })),
+      ...(signedBy ? { signedBy: signedBy.id } : {}),
     };
   } finally {
     await lock?.release();

@@ -4,6 +4,7 @@ import type { AnyCheck, Verdict } from '../model/check.ts';
 import type { MachineHost } from '../model/machine.ts';
 import type { Manifest } from '../model/manifest.ts';
 import { planSchema } from '../model/plan.ts';
+import type { FolderSigning } from '../model/signer.ts';
 import type { StepContext } from '../model/step.ts';
 import { digestOfFile } from '../util/digest.ts';
 import { AppError } from '../util/errors.ts';
@@ -25,7 +26,7 @@ export interface VerifyServices extends BuildServices {
 /**
  * Proves the image in an output folder on the very bytes that would be published: their digests, everything that can be read
  * offline, and (with `boot`) throwaway machines. The report in the folder, and the manifest's account of it, are renewed.
- * @throws AppError NOT_FOUND, IMAGE_INVALID, DIGEST_MISMATCH
+ * @throws AppError NOT_FOUND, IMAGE_INVALID, DIGEST_MISMATCH, SIGNATURE_INVALID
  */
 export async function verifyImage(
   folder: string,
@@ -34,6 +35,7 @@ export async function verifyImage(
   ctx: StepContext,
 ): Promise<Verdict[]> {
   const manifest = await readManifest(folder);
+  await services.signing.check(folder);
   const plan = planSchema.parse(JSON.parse(await readFile(join(folder, 'plan.json'), 'utf8')));
   const artifacts: Converted[] = await Promise.all(
     manifest.artifacts.map(async (artifact) => {
@@ -82,17 +84,30 @@ export async function verifyImage(
       note: proof.accelerator,
     });
   }
-  await renewReport(folder, manifest, verdicts, options.boot);
+  if (await renewReport(folder, manifest, verdicts, options.boot)) await sealAgain(folder, services.signing, ctx);
   return verdicts;
 }
 
-async function renewReport(folder: string, manifest: Manifest, verdicts: Verdict[], booted: boolean): Promise<void> {
+/** The manifest tells of other checks than before: what was signed is no longer what is there. */
+async function sealAgain(folder: string, signing: FolderSigning, ctx: StepContext): Promise<void> {
+  const { removed } = await signing.seal(folder);
+  if (removed === 0) return;
+  ctx.emit({
+    type: 'log',
+    level: 'warn',
+    message: `The manifest tells of these checks now, and this machine has no key to sign it with: its signatures were removed (gabarit key new, then gabarit sign ${folder})`,
+  });
+}
+
+/** Whether the manifest was written again. */
+async function renewReport(folder: string, manifest: Manifest, verdicts: Verdict[], booted: boolean): Promise<boolean> {
   // What was proven by booting stays proven when only the offline checks are run again.
-  if (!booted && manifest.checks.booted) return;
+  if (!booted && manifest.checks.booted) return false;
   for (const { name, content } of checkReportFiles(manifest.template, manifest.version, verdicts))
     await writeFile(join(folder, name), content);
   const evidence = await Promise.all(manifest.evidence.map(({ name, kind }) => evidenceFile(folder, name, kind)));
   const count = (status: Verdict['status']): number => verdicts.filter((verdict) => verdict.status === status).length;
   const checks = { pass: count('pass'), fail: count('fail'), warn: count('warn'), skip: count('skip'), booted };
   await writeJson(join(folder, 'manifest.json'), { ...manifest, evidence, checks });
+  return true;
 }

@@ -9,6 +9,7 @@ import type { Deployment, DeployPlan } from '../../src/model/target.ts';
 import type { Verdict } from '../../src/model/check.ts';
 import { inventoryOf } from '../../src/catalog/inventories.ts';
 import { openCatalog } from '../../src/catalog/open-catalog.ts';
+import { openKeys } from '../../src/keys/open-keys.ts';
 import { publish } from '../../src/catalog/publish.ts';
 import { diffInventories } from '../../src/model/inventory.ts';
 import * as formatRegistry from '../../src/formats/index.ts';
@@ -124,6 +125,30 @@ export function fakeApp(pauseMs = 0): FakeApp {
         swept: [{ kind: 'vm', name: 'debian-12 (20261123.1, importing, run 1)', run: '1' }],
       },
     ],
+    keys: openKeys({
+      keysDir: '/nowhere/keys',
+      stateDir: '/nowhere/state',
+      signing: { fingerprints: [] },
+      environment: {},
+      signers: [],
+      emit: bus.emitter(),
+      now: () => new Date(),
+    }),
+    store: openFileStore,
+    rotateKey: () => Promise.reject(new AppError('NOT_FOUND', 'There is no key')),
+    refreshCatalog: async () => [],
+    signPublished: () => Promise.reject(new AppError('NOT_TRUSTED', 'This machine has no key to sign with')),
+    verifyPublished: async (reference) => {
+      const reached: Verdict = { check: 'keys', title: 'The keys are trusted', status: 'pass', message: 'number 1' };
+      const broken: Verdict = {
+        check: 'manifest',
+        title: 'The manifest is signed',
+        status: 'fail',
+        message: 'one byte is wrong',
+      };
+      if (reference.template !== 'forged') return { verdicts: [reached] };
+      return { verdicts: [reached, broken], failure: 'DIGEST_MISMATCH' };
+    },
     cacheList: async () => [{ kind: 'package', name: 'packages/x.deb', size: 3 * mebibyte, usedMs: 0 }],
     cachePrune: async ({ all }) => ({
       removed: all ? [{ kind: 'package', name: 'packages/x.deb', size: 3 * mebibyte, usedMs: 0 }] : [],

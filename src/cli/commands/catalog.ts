@@ -6,6 +6,7 @@ import { imageHelp, type StoreOption, storeOption } from '../store-option.ts';
 import { pruneCommand, repairCommand, siteCommand } from './catalog-care.ts';
 import { approveCommand, promoteCommand } from './catalog-channels.ts';
 import { ancestryCommand, diffCommand } from './catalog-compare.ts';
+import { refreshCommand } from './catalog-refresh.ts';
 import { restoreCommand, revokeCommand } from './catalog-revoke.ts';
 
 export function catalogCommand(run: Run): Command {
@@ -23,6 +24,7 @@ export function catalogCommand(run: Run): Command {
     .addCommand(approveCommand(run))
     .addCommand(revokeCommand(run))
     .addCommand(restoreCommand(run))
+    .addCommand(refreshCommand(run))
     .addCommand(pruneCommand(run))
     .addCommand(repairCommand(run))
     .addCommand(siteCommand(run));

@@ -58,7 +58,7 @@ function valuesNamed(text: string): Values {
   const name = /<([^>]+)>/.exec(text)?.[1] ?? text;
   if (name === 'template') return { kind: 'template' };
   if (name === 'file') return { kind: 'file' };
-  return { kind: name === 'folder' || name === 'url' ? 'folder' : 'none' };
+  return { kind: name.startsWith('folder') || name === 'url' ? 'folder' : 'none' };
 }
 
 function firstLine(text: string): string {

@@ -54,5 +54,11 @@ function nextCommands(results: readonly BuildResult[]): string[] {
   const [first] = made;
   if (!first?.output) return [];
   const folder = shortPath(first.output);
-  return [`gabarit verify ${folder}`, `gabarit publish ${folder} --store file:/srv/templates`];
+  const isUnsigned = made.some(({ outcome, signedBy }) => outcome === 'done' && signedBy === undefined);
+  return [
+    `gabarit verify ${folder}`,
+    // Once on each machine that publishes.
+    ...(isUnsigned ? ['gabarit key new'] : []),
+    `gabarit publish ${folder} --store file:/srv/templates`,
+  ];
 }

@@ -72,6 +72,7 @@ export async function changeByRecords(
   sayAloud(store, options);
   let failures = 0;
   let hasWritten = false;
+  let hasWaited = false;
   for (let round = 1; ; round += 1) {
     const { file, records, merged } = await derive(store, template, options);
     const after = change(merged);
@@ -83,13 +84,14 @@ export async function changeByRecords(
           if (hasWritten) await dropOldRecords(store, records, options);
           return file;
         }
-        if (!hasWritten && round < 4) await pause(round, options);
-        if (hasWritten || round >= 3) {
-          await writeIndex(store, file, merged, options, {}, options.signal);
+        // Among many, most find their change in the index that somebody else wrote while they waited.
+        if (hasWaited) {
+          await write(store, file, merged, options);
           hasWritten = true;
-        }
+        } else await pause(Math.min(round, 7), options);
+        hasWaited = !hasWaited;
       } else if (delta === undefined) {
-        return await writeIndex(store, file, after, options, {}, options.signal);
+        return await write(store, file, after, options);
       } else {
         const last = records.at(-1);
         await writeRecord(store, template, (last ? numberOfKey(last.key) : 0) + 1, delta, options);
@@ -99,7 +101,7 @@ export async function changeByRecords(
       if (code === undefined || !errorTable[code].retry || round >= maxRounds) throw error;
       // A conflict means that somebody else took the number; anything else, that the answer may have been lost.
       if (code !== 'CONFLICT') failures += 1;
-      if (failures > 3) throw error;
+      if (failures > 1) throw error;
       await pause(Math.min(round, 8), options);
     }
     if (round >= maxRounds) {
@@ -108,6 +110,12 @@ export async function changeByRecords(
       });
     }
   }
+}
+
+/** Two who read the same index must not give theirs the same number, nor one who slept a lower one: the clock keeps them apart. */
+function write(store: Store, file: TemplateIndex, after: TemplateIndex, options: RecordOptions): Promise<TemplateIndex> {
+  const sequence = Math.max(file.sequence + 1, (options.now?.() ?? new Date()).getTime());
+  return writeIndex(store, file, after, options, {}, options.signal, sequence);
 }
 
 function sayAloud(store: Store, { emit, ifAbsent }: RecordOptions): void {

@@ -29,7 +29,7 @@ export async function changeIndex(
     signal,
     retryable: (error) => {
       if (error instanceof Unsure) unsure += 1;
-      return error instanceof LostRace || (error instanceof Unsure && unsure <= 3);
+      return error instanceof LostRace || (error instanceof Unsure && unsure <= 1);
     },
   }).catch((error: unknown) => {
     throw error instanceof LostRace || error instanceof Unsure ? error.cause : error;

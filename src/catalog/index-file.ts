@@ -3,7 +3,7 @@ import type { Store } from '../model/store.ts';
 import { digestOf } from '../util/digest.ts';
 import { AppError } from '../util/errors.ts';
 import { digestOfIndex, type OpenedIndex, openIndex, sealDocument } from './index-document.ts';
-import { historyKey, indexKey } from './keys.ts';
+import { historyKey, historyPrefix, indexKey } from './keys.ts';
 import { readText } from './read-text.ts';
 
 const dayMs = 24 * 3600 * 1000;
@@ -98,7 +98,9 @@ async function keepHistory(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   await store.put(historyKey(template, sequence), { bytes }, { digest: digestOf(bytes), size: bytes.length, signal });
-  if (sequence > historyLength) await store.delete(historyKey(template, sequence - historyLength));
+  const copies: string[] = [];
+  for await (const { key } of store.list(historyPrefix(template))) copies.push(key);
+  for (const key of copies.toSorted().slice(0, -historyLength)) await store.delete(key);
 }
 
 function noKey(store: Store, template: string): AppError {

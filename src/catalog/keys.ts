@@ -47,7 +47,7 @@ export function templateOfIndexKey(key: string): string | undefined {
   return /^templates\/([^/]+)\/index\.json$/.exec(key)?.[1];
 }
 
-/** Ten digits, so that names sort like numbers. */
+/** Sixteen digits, so that names sort like numbers. */
 function padded(number: number): string {
-  return String(number).padStart(10, '0');
+  return String(number).padStart(16, '0');
 }

@@ -108,7 +108,9 @@ it('what a newer Gabarit wrote is not damaged', async () => {
 it('where the store knows no compare-and-set, the changes after the copy are in it', async () => {
   const store = ignoringStore(openMemoryStore(), { ifMatch: true, ifAbsent: true });
   await filled(store);
-  for await (const { key: copy } of store.list('templates/d/index/')) if (!copy.endsWith('1.json')) await store.delete(copy);
+  const copies: string[] = [];
+  for await (const { key: copy } of store.list('templates/d/index/')) copies.push(copy);
+  for (const copy of copies.toSorted().slice(1)) await store.delete(copy);
   await overwrite(store, key, 'x');
   await repair(store);
   expect((await indexOf(store)).images.map(({ version, revoked }) => [version, revoked?.reason])).toEqual([

@@ -65,7 +65,7 @@ export async function repairIndex(
     proposals: index.proposals.filter(({ digest }) => digests.has(digest)),
   };
   // Readers refuse a number that is lower than one they saw; a copy may be one behind, and without any the clock is ahead of all.
-  const sequence = index.sequence === 0 ? Math.floor((options.now?.() ?? new Date()).getTime() / 1000) : index.sequence + 2;
+  const sequence = index.sequence === 0 ? (options.now?.() ?? new Date()).getTime() : index.sequence + 2;
   await writeIndex(store, index, repaired, options, tag === undefined ? { ifAbsent: true } : { ifMatch: tag }, signal, sequence);
   return { ...report, written: true };
 }

@@ -342,7 +342,7 @@ export async function createApp(flags: ConfigFlags, environment: NodeJS.ProcessE
     },
     removeDeployments: (request, signal) => removeDeployments(request, deployServices, signal),
     sweepDeployments: (targets, signal) => sweepTargets(targets, deployServices, signal),
-    convert: (request, signal) => inRun('convert', signal, (ctx) => convertFile(request, services.formats, ctx)),
+    convert: (request, signal) => inRun('convert', signal, (ctx) => convertFile(request, services.formats, ctx, environment)),
     inspect: (file, options, signal) => inRun('inspect', signal, (ctx) => inspectFile(file, options, services.formats, ctx)),
     cacheList: () => listCache(config.cacheDir),
     cachePrune: (options, signal) => pruneCache(options, services, signal),

@@ -1,3 +1,4 @@
+export { ova } from './ova.ts';
 export { qcow2 } from './qcow2.ts';
 export { raw } from './raw.ts';
 export { vhd, vhdFixed } from './vhd.ts';

@@ -11,6 +11,8 @@ export interface ConversionRequest {
   folder?: string;
   /** Of the format: `{ checksum: 'sha1' }`. */
   choices: Readonly<Record<string, string>>;
+  /** Where a private key and its certificate lie, to sign the new file with: `env:NAME` or `file:PATH`. */
+  signer?: string;
   /** Which disk of the source, where it holds several: from 0. */
   disk: number;
   /** Whether a file that is there may be replaced. */

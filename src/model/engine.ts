@@ -14,6 +14,8 @@ export interface Built {
   virtualSize: number;
   /** A disk that most of `disk` is equal to, already converted once: formats may reuse what is the same. */
   base?: { disk: string; folder: string };
+  /** Files of the same disk in other formats, by format: who needs one inside his own takes it from there. */
+  artifacts?: Readonly<Record<string, string>>;
   /** Seconds since 1970: one second after the youngest file in the packages. What the build wrote has this time, and nothing is younger. */
   sourceDateEpoch: number;
   /** Wall seconds by phase, for the manifest. */

@@ -62,6 +62,8 @@ export interface Format {
   options?: Record<string, readonly string[]>;
   /** The same format with other choices, which have been checked against `options`. */
   with?(choices: Record<string, string>): Format;
+  /** The same format, signed by a private key that comes with its X.509 certificate: both as PEM, in one text. @throws AppError CONFIG_INVALID when it is used */
+  signed?(pem: string): Format;
   /** Writes the built raw disk as this format. `path` is a part file that the caller renames. Formats of bare disks have no use for `vm`. */
   write(built: Built, path: string, ctx: StepContext, vm: VmDescription): Promise<void>;
   /** Opens an image read-only, as its raw bytes. Never follows a backing file. @throws AppError NOT_FOUND, IMAGE_INVALID */

@@ -247,7 +247,7 @@ export const templateSchema = z.strictObject({
     .prefault({})
     .describe('Hardening'),
   formats: z
-    .array(z.enum(['qcow2', 'raw', 'vhd', 'vhd-fixed', 'vmdk', 'vmdk-sparse', 'xva']))
+    .array(z.enum(['qcow2', 'raw', 'vhd', 'vhd-fixed', 'vmdk', 'vmdk-sparse', 'ova', 'xva']))
     .min(1)
     .default(['qcow2'])
     .describe('Disk image formats to write')

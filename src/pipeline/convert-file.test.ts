@@ -152,6 +152,8 @@ describe('is refused, and leaves all as it was:', () => {
     await fails({ from: 'vdi' }, 'USAGE', 'qcow2');
     await fails({ choices: { checksums: 'sha1' } }, 'USAGE', 'checksum=xxhash|sha1');
     await fails({ choices: { checksum: 'md5' } }, 'USAGE', 'xxhash, sha1');
+    await fails({ signer: 'env:KEY' }, 'USAGE', 'An OVA can');
+    await fails({ to: 'ova', signer: 'env:KEY' }, 'CONFIG_INVALID', 'Set KEY');
     await fails({ to: 'raw', choices: { a: 'b' } }, 'USAGE', 'It has none');
     await fails({ source: folder.file('absent') }, 'NOT_FOUND');
     await fails({ source: folder.path }, 'IMAGE_INVALID');

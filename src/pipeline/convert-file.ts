@@ -6,6 +6,7 @@ import type { Conversion, ConversionRequest } from '../model/conversion.ts';
 import type { BlockSource, Format } from '../model/format.ts';
 import type { StepContext } from '../model/step.ts';
 import { describeDisk, type VmDescription } from '../model/vm-description.ts';
+import { readCredential } from '../util/credential.ts';
 import { AppError, errnoOf, toAppError } from '../util/errors.ts';
 import { finishFile, syncFolder } from '../util/files.ts';
 import { didYouMean } from '../util/suggest.ts';
@@ -16,9 +17,15 @@ import { copyDisk } from './steps/copy-disk.ts';
  * Writes a disk in another format. The new file is there whole or not at all, and nothing is replaced unless `force` says so.
  * @throws AppError NOT_FOUND, IMAGE_INVALID, USAGE, CONFLICT, BUILD_FAILED, DISK_FULL
  */
-export async function convertFile(request: ConversionRequest, formats: readonly Format[], ctx: StepContext): Promise<Conversion> {
+export async function convertFile(
+  request: ConversionRequest,
+  formats: readonly Format[],
+  ctx: StepContext,
+  environment: Readonly<NodeJS.ProcessEnv> = {},
+): Promise<Conversion> {
   const started = performance.now();
-  const target = withChoices(formatOf(formats, request.to), request.choices);
+  const chosen = withChoices(formatOf(formats, request.to), request.choices);
+  const target = request.signer === undefined ? chosen : await signedBy(request.signer, chosen, environment);
   const probe = await probeFile(request.source);
   const from = request.from === undefined ? await detectFormat(formats, probe) : formatOf(formats, request.from);
   const path =
@@ -62,6 +69,12 @@ function withChoices(format: Format, choices: Readonly<Record<string, string>>):
     }
   }
   return Object.keys(choices).length > 0 ? (format.with?.({ ...choices }) ?? format) : format;
+}
+
+/** @throws AppError USAGE, CONFIG_INVALID */
+async function signedBy(reference: string, format: Format, environment: Readonly<NodeJS.ProcessEnv>): Promise<Format> {
+  if (!format.signed) throw new AppError('USAGE', `A file of format ${format.id} cannot be signed`, { hint: 'An OVA can.' });
+  return format.signed(await readCredential(reference, environment));
 }
 
 /** The name of a file without the ending that its format gives it. */

@@ -19,7 +19,7 @@ import { formatOf } from './detect-format.ts';
 import { runStep } from './ledger.ts';
 import { findImageOf, nextVersion } from './output-folder.ts';
 import { checkOfflineStep, type OfflineChecked, type OpenSubject } from './steps/check-offline.ts';
-import { type Converted, convertInput, convertStep } from './steps/convert.ts';
+import { type Converted, convertAll } from './steps/convert.ts';
 import { inventoryStep } from './steps/take-inventory.ts';
 
 export interface BuildServices {
@@ -68,13 +68,9 @@ export async function runBuild(
     seconds.push(...Object.entries(built.timings));
     if (seconds.length === 0) seconds.push(['build', (performance.now() - started) / 1000]);
     const vm = describeVm(plan, built, version);
-    const artifacts: Converted[] = [];
-    for (const id of formats) {
-      const format = formatOf(services.formats, id);
-      const { output, durationMs } = await runStep(convertStep(format, built, vm), convertInput(plan.id, format, vm), ctx);
-      artifacts.push(output);
-      seconds.push([`convert: ${id}`, durationMs / 1000]);
-    }
+    const chosen = formats.map((id) => formatOf(services.formats, id));
+    const { artifacts, seconds: writing } = await convertAll(chosen, built, vm, plan.id, ctx);
+    seconds.push(...writing);
     const { output: checked, durationMs } = await check(plan, artifacts, services, ctx);
     seconds.push(['check', durationMs / 1000]);
     const stock = await inventory(artifacts, services, ctx);

@@ -15,6 +15,7 @@ import { readManifest } from './output-folder.ts';
 import { formatOf } from './detect-format.ts';
 import { type BuildServices, evidenceFile } from './run-build.ts';
 import { bootImage } from './steps/boot-image.ts';
+import { copyDisk } from './steps/copy-disk.ts';
 import { checkOfflineStep } from './steps/check-offline.ts';
 import type { Converted } from './steps/convert.ts';
 
@@ -65,8 +66,7 @@ export async function verifyImage(
     ctx.emit({ type: 'log', level: 'info', message: `Machines run by ${proof.reason}` });
     const report = await bootImage(
       {
-        artifact: first.path,
-        format: first.format === 'raw' ? 'raw' : 'qcow2',
+        ...(await bootableDisk(artifacts, services, ctx)),
         plan,
         failureDir: join(folder, 'failures'),
         proof,
@@ -97,6 +97,25 @@ async function sealAgain(folder: string, signing: FolderSigning, ctx: StepContex
     level: 'warn',
     message: `The manifest tells of these checks now, and this machine has no key to sign it with: its signatures were removed (gabarit key new, then gabarit sign ${folder})`,
   });
+}
+
+/** The disk as machines here start from it: an artifact that is one already, or the first, unpacked. */
+async function bootableDisk(
+  artifacts: Converted[],
+  { formats }: VerifyServices,
+  ctx: StepContext,
+): Promise<{ artifact: string; format: 'qcow2' | 'raw' }> {
+  for (const { format, path } of artifacts) if (format === 'qcow2' || format === 'raw') return { artifact: path, format };
+  const [first] = artifacts;
+  if (!first) throw new TypeError('no artifact');
+  const artifact = join(ctx.workdir, 'boot.raw');
+  const source = await formatOf(formats, first.format).open(first.path, { spoolDir: ctx.workdir });
+  try {
+    await copyDisk(source, artifact, 'boot', ctx);
+  } finally {
+    await source.close();
+  }
+  return { artifact, format: 'raw' };
 }
 
 /** Whether the manifest was written again. */

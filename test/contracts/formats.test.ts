@@ -16,6 +16,7 @@ const known: Record<string, { qemu?: string; isChecked?: boolean; unit: number }
   vhd: { qemu: 'vpc', unit: 2 ** 20 },
   'vhd-fixed': { qemu: 'vpc', unit: 2 ** 20 },
   vmdk: { qemu: 'vmdk', isChecked: true, unit: 2 ** 16 },
+  ova: { unit: 2 ** 16 },
   xva: { unit: 2 ** 20 },
   'vmdk-sparse': { qemu: 'vmdk', isChecked: true, unit: 2 ** 16 },
 };

@@ -21,6 +21,7 @@ interface Options {
   firmware?: 'bios' | 'uefi' | 'uefi-secure-boot';
   network?: string[];
   template: boolean;
+  sign?: string;
 }
 
 export function convertCommand(run: Run): Command {
@@ -48,6 +49,7 @@ export function convertCommand(run: Run): Command {
       ]),
     )
     .option('--network <name>', 'a network card on this network; may be repeated', append)
+    .option('--sign <reference>', 'sign an OVA: env:NAME or file:PATH of a private key and its certificate (PEM)')
     .option('--no-template', 'a machine, not a VM template')
     .addHelpText(
       'after',
@@ -55,6 +57,7 @@ export function convertCommand(run: Run): Command {
         ['gabarit convert disk.qcow2 --to vmdk', 'disk.vmdk, for vSphere.'],
         ['gabarit convert disk.raw --to xva --name web --memory 4GiB --cpus 4 --firmware uefi', 'A VM template for XCP-ng.'],
         ['gabarit convert disk.raw --to xva -o checksum=sha1', 'For hosts older than XenServer and XCP-ng 8.1.'],
+        ['gabarit convert disk.qcow2 --to ova --sign file:/etc/gabarit/ova.pem', 'A signed package for vSphere.'],
         ['gabarit convert export.xva --to qcow2 --out /srv/disks/', 'The first disk of an export, into that folder.'],
       ),
     )
@@ -78,6 +81,7 @@ async function requestOf(source: string, options: Options, out: string | undefin
     ...(options.from === undefined ? {} : { from: options.from }),
     ...(out === undefined ? {} : isFolder ? { folder: out } : { out }),
     choices: options.option ?? {},
+    ...(options.sign === undefined ? {} : { signer: options.sign }),
     disk: options.disk,
     force: options.force === true,
     machine: machineOf(options),

@@ -1,3 +1,5 @@
+import { escapeXml } from '../shared/escape-xml.ts';
+
 /** A value as XAPI writes it in XML-RPC: numbers are text there, except where `double` says otherwise. */
 export type XmlRpcValue =
   | string
@@ -7,15 +9,6 @@ export type XmlRpcValue =
   | { double: number }
   | readonly XmlRpcValue[]
   | { readonly map: Readonly<Record<string, XmlRpcValue>> };
-
-const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&apos;' };
-
-/** Characters that XML has no way to say are left out. */
-function escapeXml(text: string): string {
-  // eslint-disable-next-line no-control-regex -- these are what XML 1.0 forbids
-  const allowed = text.replaceAll(/[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]|\p{Surrogate}/gu, '');
-  return allowed.replaceAll(/[&<>"']/g, (character) => entities[character] ?? '');
-}
 
 /** `<value>…</value>` */
 export function xmlRpc(value: XmlRpcValue): string {

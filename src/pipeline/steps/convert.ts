@@ -7,7 +7,8 @@ import type { Digest } from '../../util/digest.ts';
 import { digestOfFile } from '../../util/digest.ts';
 import { stat } from 'node:fs/promises';
 import { finishFile } from '../../util/files.ts';
-import type { Step } from '../ledger.ts';
+import type { StepContext } from '../../model/step.ts';
+import { runStep, type Step } from '../ledger.ts';
 
 export interface Converted extends Artifact {
   /** Where the file lies in the cache. */
@@ -22,12 +23,12 @@ export interface ConvertInput {
   vm?: VmDescription;
 }
 
-export function convertInput(plan: Digest, format: Format, vm: VmDescription): ConvertInput {
+function convertInput(plan: Digest, format: Format, vm: VmDescription): ConvertInput {
   return { plan, format: format.id, ...(format.describesVm ? { vm } : {}) };
 }
 
 /** Writes the built disk in one format. */
-export function convertStep(format: Format, built: Built, vm: VmDescription): Step<ConvertInput, Converted> {
+function convertStep(format: Format, built: Built, vm: VmDescription): Step<ConvertInput, Converted> {
   return {
     id: 'convert',
     title: `Writing ${format.id}`,
@@ -47,4 +48,24 @@ export function convertStep(format: Format, built: Built, vm: VmDescription): St
     },
     files: (output) => [output.path],
   };
+}
+
+/** Writes the built disk in all formats; artifacts come in the order of `formats`. Whole machines come last: what is inside them may be there by then. */
+export async function convertAll(
+  formats: readonly Format[],
+  built: Built,
+  vm: VmDescription,
+  plan: Digest,
+  ctx: StepContext,
+): Promise<{ artifacts: Converted[]; seconds: [string, number][] }> {
+  const made = new Map<Format, Converted>();
+  const seconds: [string, number][] = [];
+  for (const format of formats.toSorted((a, b) => Number(a.describesVm ?? false) - Number(b.describesVm ?? false))) {
+    const paths = Object.fromEntries([...made.values()].map(({ format: id, path }) => [id, path]));
+    const step = convertStep(format, { ...built, artifacts: paths }, vm);
+    const { output, durationMs } = await runStep(step, convertInput(plan, format, vm), ctx);
+    made.set(format, output);
+    seconds.push([`convert: ${format.id}`, durationMs / 1000]);
+  }
+  return { artifacts: formats.flatMap((format) => made.get(format) ?? []), seconds };
 }

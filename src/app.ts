@@ -18,6 +18,7 @@ import { bootstrapEngine, findMirrors, removeTrees } from './engines/index.ts';
 import { takeInventory } from './evidence/index.ts';
 import * as formatRegistry from './formats/index.ts';
 import { streamXva } from './formats/xva/stream.ts';
+import { keyFiles } from './keys/key-folder.ts';
 import { verifyManifest } from './keys/manifest-signatures.ts';
 import { type Keys, openKeys, type TrustOptions, wholeFingerprint } from './keys/open-keys.ts';
 import { folderSigning, signaturesToPublish } from './keys/sign-folder.ts';
@@ -40,6 +41,7 @@ import type { Arch } from './model/platform.ts';
 import type { StepContext } from './model/step.ts';
 import type { Store } from './model/store.ts';
 import { buildAll } from './pipeline/build-all.ts';
+import { checkSecrets, type SecretFact } from './pipeline/check-secrets.ts';
 import { type CacheEntry, listCache, pruneCache } from './pipeline/cache.ts';
 import {
   type ConfiguredTarget,
@@ -128,6 +130,8 @@ export interface App {
     store: string,
     signal: AbortSignal,
   ): Promise<{ signedBy: PublicKey; files: SignatureFile[] }>;
+  /** Looks after the secrets that the configuration names, and this user's keys. */
+  checkSecrets(maxAgeDays: number): Promise<SecretFact[]>;
   /** Opens the store that a URL or a name of the configuration means. @throws AppError USAGE, CONFIG_INVALID */
   store(reference: string): Store;
   cacheList(): Promise<CacheEntry[]>;
@@ -325,6 +329,16 @@ export async function createApp(flags: ConfigFlags, environment: NodeJS.ProcessE
       return signImage(store, image, (manifest) => keys.signFor(store, known, manifest), signal);
     },
     verifyPublished: verifyInStore,
+    async checkSecrets(maxAgeDays) {
+      const { stores: configured, targets } = config;
+      return checkSecrets({
+        configuration: { stores: configured, targets, signing: { key: signing.key } },
+        files: (await keyFiles(keysDir)).map(({ name, path }) => ({ named: `key ${name}`, path })),
+        environment,
+        maxAgeDays,
+        now: now(),
+      });
+    },
     deploy: (request, store, signal) =>
       inRun('deploy', signal, async (ctx) => {
         await mustBeVerified(request.image, store, signal);

@@ -48,7 +48,7 @@ test('docs/reference/cli.md is the help of every command (vitest -u writes it)',
   for (const section of sections) {
     expect(section).toContain('--json');
     // All but the version and the groups have examples.
-    if (!/^`gabarit( version| cache| catalog| deployments| key)?`\n/.test(section))
+    if (!/^`gabarit( version| cache| catalog| deployments| key| secrets)?`\n/.test(section))
       expect(section, section).toContain('Examples:\n  $ ');
   }
 });
@@ -217,6 +217,21 @@ describe('the other commands', () => {
       expect(err).toContain('hint: gabarit key new makes one (once).');
     }
     expect(await gabarit('key', 'revoke', 'abc', '--store', '/s')).toMatchObject({ code: 2 });
+  });
+
+  it('secrets check: where they lie, and what is wrong', async () => {
+    const { code, out, err } = await gabarit('secrets', 'check');
+    expect(out.split('\n').map((line) => line.split(/ {2,}/)[0])).toEqual([
+      '',
+      '! stores.prod.credentials.secretKey',
+      '✗ targets.lab.password',
+      '',
+    ]);
+    expect([code, err]).toEqual([
+      2,
+      'error: 1 of 2 secrets cannot be used  CONFIG_INVALID\n  targets.lab.password (env:PW): no variable PW is in the environment\n',
+    ]);
+    expect(await gabarit('secrets', 'check', '--max-age', 'x')).toMatchObject({ code: 2 });
   });
 
   it('plan: faults with their place', async () => {

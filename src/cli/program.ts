@@ -14,6 +14,7 @@ import { planCommand } from './commands/plan.ts';
 import { publishCommand } from './commands/publish.ts';
 import { rollbackCommand } from './commands/rollback.ts';
 import { schemaCommand } from './commands/schema.ts';
+import { secretsCommand } from './commands/secrets.ts';
 import { signCommand } from './commands/sign.ts';
 import { templatesCommand } from './commands/templates.ts';
 import { verifyCommand } from './commands/verify.ts';
@@ -55,6 +56,7 @@ export function createProgram(run: Run): Command {
   add('Run images:', [deployCommand(run), rollbackCommand(run), deploymentsCommand(run)]);
   add('Look after this host:', [
     doctorCommand(run),
+    secretsCommand(run),
     cacheCommand(run),
     completionCommand(run, () => program),
     schemaCommand(run),

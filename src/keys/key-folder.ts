@@ -47,16 +47,24 @@ export async function readKey(keysDir: string, name: string): Promise<OwnKey | u
   }
 }
 
-/** All keys of the folder, by name. */
-export async function listKeys(keysDir: string): Promise<OwnKey[]> {
-  const names = await readdir(keysDir).catch((error: unknown) => {
+/** The files that hold keys, by name; nothing of them is read. */
+export async function keyFiles(keysDir: string): Promise<{ name: string; path: string }[]> {
+  const files = await readdir(keysDir).catch((error: unknown) => {
     if (errnoOf(error) === 'ENOENT') return [] as string[];
     throw error;
   });
+  const names = files.filter((file) => file.endsWith('.key')).map((file) => file.slice(0, -'.key'.length));
+  return names
+    .filter((name) => namePattern.test(name))
+    .toSorted()
+    .map((name) => ({ name, path: pathOf(keysDir, name) }));
+}
+
+/** All keys of the folder, by name. */
+export async function listKeys(keysDir: string): Promise<OwnKey[]> {
   const keys: OwnKey[] = [];
-  for (const name of names.toSorted()) {
-    if (!name.endsWith('.key') || !namePattern.test(name.slice(0, -'.key'.length))) continue;
-    const own = await readKey(keysDir, name.slice(0, -'.key'.length));
+  for (const { name } of await keyFiles(keysDir)) {
+    const own = await readKey(keysDir, name);
     if (own) keys.push(own);
   }
   return keys;

@@ -135,6 +135,17 @@ export function fakeApp(pauseMs = 0): FakeApp {
       now: () => new Date(),
     }),
     store: openFileStore,
+    checkSecrets: async () => [
+      {
+        named: 'stores.prod.credentials.secretKey',
+        reference: 'file:/s',
+        status: 'warn',
+        message: 'open',
+        ageDays: 3,
+        mode: '644',
+      },
+      { named: 'targets.lab.password', reference: 'env:PW', status: 'fail', message: 'no variable PW is in the environment' },
+    ],
     rotateKey: () => Promise.reject(new AppError('NOT_FOUND', 'There is no key')),
     refreshCatalog: async () => [],
     signPublished: () => Promise.reject(new AppError('NOT_TRUSTED', 'This machine has no key to sign with')),

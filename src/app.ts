@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { hostname, tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
+import { diagnoseStore, type DiagnosedStore, type GivenSettings } from './catalog/diagnose-store.ts';
 import { openCatalog } from './catalog/open-catalog.ts';
 import { openStore, type StoresConfig } from './catalog/open-store.ts';
 import { inventoryOf } from './catalog/inventories.ts';
@@ -11,7 +12,7 @@ import { readSignedManifest } from './catalog/signed-manifest.ts';
 import { type VerifiedImage, type VerifyPublished, verifyPublished } from './catalog/verify-published.ts';
 import { renewSite } from './catalog/write-site.ts';
 import { clonesChecks, guestChecks, rootfsChecks, unseededChecks } from './checks/index.ts';
-import { type Config, type ConfigFlags, readConfig } from './config.ts';
+import { type Config, type ConfigFlags, readConfig, writeStoreSettings } from './config.ts';
 import { openImage } from './disk/open-image.ts';
 import * as distroRegistry from './distros/index.ts';
 import { bootstrapEngine, findMirrors, removeTrees } from './engines/index.ts';
@@ -40,6 +41,7 @@ import type { Plan } from './model/plan.ts';
 import type { Arch } from './model/platform.ts';
 import type { StepContext } from './model/step.ts';
 import type { Store } from './model/store.ts';
+import type { StoreProbe } from './model/store-diagnosis.ts';
 import { buildAll } from './pipeline/build-all.ts';
 import { checkSecrets, type SecretFact } from './pipeline/check-secrets.ts';
 import { type CacheEntry, listCache, pruneCache } from './pipeline/cache.ts';
@@ -102,6 +104,10 @@ export interface App {
   inspect(file: string, options: { from?: string }, signal: AbortSignal): Promise<Inspection>;
   /** A store is named by its URL or by its name in the configuration. */
   publish(folder: string, store: string, options: PublishWish, signal: AbortSignal): Promise<Promotion>;
+  /** Tries out the way to a store. */
+  storeDoctor(store: string, given: GivenSettings, signal: AbortSignal): Promise<DiagnosedStore>;
+  /** Sets what the configuration file says about a store. Returns the path of the file. */
+  writeStore(name: string, settings: Readonly<Record<string, unknown>>): Promise<string>;
   catalog(store: string, actor?: Actor): Promise<Catalog>;
   /** Compares two images: output folders, or references into the catalog of a store. */
   diff(from: string, to: string, store: string | undefined): Promise<InventoryDiff>;
@@ -302,6 +308,13 @@ export async function createApp(flags: ConfigFlags, environment: NodeJS.ProcessE
       await renewSite(openCatalog(store, options), options.emit, signal);
       return image;
     },
+    storeDoctor(store, given, signal) {
+      const emit = bus.emitter();
+      const onProbe = ({ id, found, title, status, hint }: StoreProbe): void =>
+        emit({ type: 'probe', probe: id, title, status, message: found, ...(hint === undefined ? {} : { hint }) });
+      return diagnoseStore(store, given, stores, { signal, onProbe });
+    },
+    writeStore: (name, settings) => writeStoreSettings(flags.configFile, name, settings),
     catalog,
     diff: async (from, to, store) => {
       const opened = store === undefined ? undefined : await catalog(store);

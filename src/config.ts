@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, realpath, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type Document, isNode, LineCounter, parseDocument, visit } from 'yaml';
@@ -7,7 +7,9 @@ import { sizeSchema } from './model/size.ts';
 import { type StoreSettings, storesSchema } from './model/store-settings.ts';
 import { credentialPattern } from './util/credential.ts';
 import { type XcpNgSettings, xcpNgSettingsSchema } from './targets/xcp-ng/settings.ts';
-import { AppError, errnoOf, type Fault } from './util/errors.ts';
+import { editYaml } from './util/edit-yaml.ts';
+import { AppError, errnoOf, type Fault, toAppError } from './util/errors.ts';
+import { writeFileAtomic } from './util/files.ts';
 
 /** What a person sets once for all commands: the file `gabarit.yaml`, then the environment, then flags; the later wins. */
 
@@ -105,6 +107,31 @@ export async function readConfig(flags: ConfigFlags, environment: NodeJS.Process
     signing: file.signing,
     keysDir: resolve(set(environment['GABARIT_KEYS']) ?? join(dataHome, 'gabarit/keys')),
   };
+}
+
+/**
+ * Writes settings of a store into the configuration file, which is made when there is none. Returns its path.
+ * @throws AppError CONFIG_INVALID
+ */
+export async function writeStoreSettings(
+  configFile: string | undefined,
+  name: string,
+  settings: Readonly<Record<string, unknown>>,
+): Promise<string> {
+  const path = configFile ?? 'gabarit.yaml';
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    if (errnoOf(error) !== 'ENOENT') throw toAppError(error, 'CONFIG_INVALID', `${path} cannot be read`);
+    return '';
+  });
+  try {
+    // What the name points at is replaced, not the name.
+    const target = text === '' ? path : await realpath(path);
+    const mode = text === '' ? 0o644 : (await stat(target)).mode & 0o777;
+    await writeFileAtomic(target, editYaml(text, ['stores', name], settings), mode);
+  } catch (error) {
+    throw toAppError(error, 'CONFIG_INVALID', `${path} cannot be written`);
+  }
+  return path;
 }
 
 async function readConfigFile(named: string | undefined): Promise<z.output<typeof fileSchema>> {

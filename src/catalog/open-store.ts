@@ -11,7 +11,22 @@ export interface StoresConfig {
 }
 
 /** Opens the store that a URL, a path, or a name of the configuration means. @throws AppError USAGE, CONFIG_INVALID */
-export function openStore(reference: string, { plugins, stores, context }: StoresConfig): Store {
+export function openStore(reference: string, config: StoresConfig): Store {
+  const { plugin, url, settings } = findStore(reference, config);
+  if (config.context.limit !== undefined && !plugin.isLimited) {
+    throw new AppError('USAGE', `${url} cannot be written at a limited rate: only S3 can`);
+  }
+  return plugin.open(url, { ...config.context, settings });
+}
+
+export interface FoundStore {
+  plugin: StorePlugin;
+  url: string;
+  settings: StoreSettings | undefined;
+}
+
+/** The kind, the URL and the settings of a store. @throws AppError USAGE */
+export function findStore(reference: string, { plugins, stores }: Omit<StoresConfig, 'context'>): FoundStore {
   const settings = Object.hasOwn(stores, reference) ? stores[reference] : settingsFor(reference, stores);
   if (!settings && isStoreName(reference)) {
     const names = Object.keys(stores);
@@ -21,10 +36,7 @@ export function openStore(reference: string, { plugins, stores, context }: Store
   }
   const url = Object.hasOwn(stores, reference) ? (settings?.url ?? reference) : reference;
   const plugin = plugins.find((candidate) => candidate.accepts(url));
-  if (plugin && context.limit !== undefined && !plugin.isLimited) {
-    throw new AppError('USAGE', `${url} cannot be written at a limited rate: only S3 can`);
-  }
-  if (plugin) return plugin.open(url, { ...context, settings });
+  if (plugin) return { plugin, url, settings };
   const known = plugins.map(({ id }) => id).join(', ');
   throw new AppError('USAGE', `There is no kind of store for ${url}`, {
     hint: `Kinds of stores: ${known}. For example file:/srv/templates or s3://bucket/prefix`,

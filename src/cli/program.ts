@@ -16,6 +16,7 @@ import { rollbackCommand } from './commands/rollback.ts';
 import { schemaCommand } from './commands/schema.ts';
 import { secretsCommand } from './commands/secrets.ts';
 import { signCommand } from './commands/sign.ts';
+import { storeCommand } from './commands/store.ts';
 import { templatesCommand } from './commands/templates.ts';
 import { verifyCommand } from './commands/verify.ts';
 import { gabaritVersion, versionCommand } from './commands/version.ts';
@@ -52,7 +53,7 @@ export function createProgram(run: Run): Command {
   };
   add('Make images:', [buildCommand(run), verifyCommand(run), planCommand(run), templatesCommand(run), newCommand(run)]);
   add('Look at disks, and convert them:', [inspectCommand(run), convertCommand(run)]);
-  add('Share images:', [publishCommand(run), catalogCommand(run), signCommand(run), keyCommand(run)]);
+  add('Share images:', [publishCommand(run), catalogCommand(run), signCommand(run), keyCommand(run), storeCommand(run)]);
   add('Run images:', [deployCommand(run), rollbackCommand(run), deploymentsCommand(run)]);
   add('Look after this host:', [
     doctorCommand(run),

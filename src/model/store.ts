@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Emit } from '../util/events.ts';
+import type { DiagnoseOptions, StoreDiagnosis } from './store-diagnosis.ts';
 import type { StoreSettings } from './store-settings.ts';
 
 export interface ObjectInfo {
@@ -83,4 +84,6 @@ export interface StorePlugin {
   isLimited?: boolean;
   /** Nothing is read or made yet. @throws AppError USAGE, CONFIG_INVALID */
   open(url: string, context: StoreContext): Store;
+  /** Tries out the way to a store, and finds the settings that work; absent where nothing can be set. @throws AppError CANCELLED, TIMEOUT */
+  diagnose?(url: string, context: StoreContext, options: DiagnoseOptions): Promise<StoreDiagnosis>;
 }

@@ -13,6 +13,7 @@ import { AppError, isCancellation, toAppError } from '../util/errors.ts';
 import { parseAddress } from './s3/address.ts';
 import { type Conditions, findConditions as probeConditions, probePrefix } from './s3/conditional-writes.ts';
 import { connect, settingsOf } from './s3/connection.ts';
+import { diagnoseS3 } from './s3/doctor.ts';
 import { downloadRanges } from './s3/download.ts';
 import { deleteObject, type Found, listObjects, lookAt, openObject } from './s3/objects.ts';
 import { isOnePiece } from './s3/part-layout.ts';
@@ -31,6 +32,7 @@ export const s3: StorePlugin = {
   accepts: (url) => url.startsWith('s3:'),
   isLimited: true,
   open: openS3Store,
+  diagnose: diagnoseS3,
 };
 
 /** Nothing is asked yet. @throws AppError USAGE, CONFIG_INVALID */

@@ -21,6 +21,8 @@ export type EventBody =
   | { type: 'step.finished'; step: string; durationMs: number; reused: boolean; note?: string }
   | { type: 'step.failed'; step: string; durationMs: number; message: string }
   | { type: 'verdict'; check: string; title: string; status: VerdictStatus; message: string; subject?: string }
+  /** One thing that was tried out on an endpoint. */
+  | { type: 'probe'; probe: string; title: string; status: VerdictStatus; message: string; hint?: string }
   | { type: 'log'; level: 'debug' | 'info' | 'warn' | 'error'; message: string; source?: string };
 
 export type EmittedEvent = EventBody & { seq: number; time: string; run?: string };

@@ -170,6 +170,21 @@ export function fakeApp(pauseMs = 0): FakeApp {
         : verdicts,
     publish: (dir, storeUrl, { channel, ...actor }, signal) =>
       publish(dir, openFileStore(storeUrl), { channel, ...actor, approvals, emit: bus.emitter(), signal }),
+    storeDoctor: async (store) => ({
+      name: undefined,
+      diagnosis: {
+        schema: 'gabarit.store-diagnosis/1',
+        url: store,
+        endpoint: 'https://s3.mirror.example',
+        probes: [{ id: 'name', title: 'Name', status: 'fail', found: 'there is no such host', hint: 'Look for a slip.' }],
+        causes: ['name-unknown'],
+        works: false,
+        settings: { url: store },
+        changes: [],
+        leftovers: [],
+      },
+    }),
+    writeStore: async () => 'gabarit.yaml',
     catalog: async (storeUrl, actor = {}) =>
       openCatalog(openFileStore(storeUrl), { ...actor, approvals, site: true, emit: bus.emitter() }),
     async diff(from, to, store) {

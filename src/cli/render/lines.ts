@@ -1,4 +1,4 @@
-import type { EmittedEvent } from '../../util/events.ts';
+import type { EmittedEvent, VerdictStatus } from '../../util/events.ts';
 import type { Style } from '../style.ts';
 import { formatDuration, shortPath } from './words.ts';
 
@@ -28,6 +28,8 @@ export function linesOf(event: EmittedEvent, title: string, options: LineOptions
       return several ? [`${prefix}${runText(event, style)}`] : [];
     case 'verdict':
       return verdictLines(event, prefix, options);
+    case 'probe':
+      return probeLines(event, style);
     case 'log':
       return logLines(event, prefix, options);
     default:
@@ -49,9 +51,17 @@ function verdictLines(
 ): string[] {
   const { status, check, subject, title } = event;
   if (!verbose && (status === 'pass' || status === 'skip')) return [];
-  const marks = { pass: style.good('✓'), fail: style.bad('✗'), warn: style.warning('!'), skip: style.faint('-') };
   const where = subject === undefined ? '' : ` (${subject})`;
-  return [`${prefix}  ${marks[status]} ${check}${where}: ${event.message === '' ? title : event.message}`];
+  return [`${prefix}  ${markOf(status, style)} ${check}${where}: ${event.message === '' ? title : event.message}`];
+}
+
+function markOf(status: VerdictStatus, style: Style): string {
+  return { pass: style.good('✓'), fail: style.bad('✗'), warn: style.warning('!'), skip: style.faint('-') }[status];
+}
+
+function probeLines({ status, title, message, hint }: Extract<EmittedEvent, { type: 'probe' }>, style: Style): string[] {
+  const line = `${markOf(status, style)} ${title.padEnd(18)}  ${message}`;
+  return hint === undefined ? [line] : [line, `  ${' '.repeat(18)}  ${style.faint(hint)}`];
 }
 
 function logLines(event: Extract<EmittedEvent, { type: 'log' }>, prefix: string, { style, verbose }: LineOptions): string[] {

@@ -49,8 +49,8 @@ export interface Dialect {
   checksums: 'verify' | 'ignore' | 501 | 400;
   /** Bodies in `aws-chunked`, with their checksum behind them. */
   trailers: 'accept' | 411 | 501;
-  /** `refuse`: 501 NotImplemented. */
-  ifMatch: 'honour' | 'ignore' | 'refuse';
+  /** `refuse`: 501 NotImplemented. `plain`: a tag in quotes fits nothing, as with older Ceph. */
+  ifMatch: 'honour' | 'plain' | 'ignore' | 'refuse';
   ifNoneMatch: 'honour' | 'ignore' | 'refuse';
   /** `never`: a client that asks whether to go on gets no answer. */
   expect: 'continue' | 'never' | 417;

@@ -61,7 +61,8 @@ export function checkConditions({ call, bucket, dialect, changesBefore }: Reques
   ] as const)
     if (value !== undefined && how === 'refuse') throw new S3Error('NotImplemented', { extra: { Header: name } });
   const counts =
-    (ifMatch !== undefined && dialect.ifMatch === 'honour') || (ifNoneMatch !== undefined && dialect.ifNoneMatch === 'honour');
+    (ifMatch !== undefined && ['honour', 'plain'].includes(dialect.ifMatch)) ||
+    (ifNoneMatch !== undefined && dialect.ifNoneMatch === 'honour');
   if (!counts) return;
   if (ifNoneMatch !== undefined && ifNoneMatch !== '*')
     throw new S3Error('NotImplemented', { extra: { Header: 'If-None-Match' } });
@@ -70,9 +71,9 @@ export function checkConditions({ call, bucket, dialect, changesBefore }: Reques
   const found = bucket.objects.get(call.key);
   const failed = (Condition: string): S3Error => new S3Error('PreconditionFailed', { extra: { Condition } });
   if (ifNoneMatch !== undefined && dialect.ifNoneMatch === 'honour' && found) throw failed('If-None-Match');
-  if (ifMatch === undefined || dialect.ifMatch !== 'honour') return;
+  if (ifMatch === undefined || dialect.ifMatch === 'ignore') return;
   if (!found) throw new S3Error('NoSuchKey');
-  if (unquote(ifMatch) !== found.etag) throw failed('If-Match');
+  if ((dialect.ifMatch === 'plain' ? ifMatch : unquote(ifMatch)) !== found.etag) throw failed('If-Match');
 }
 
 export function unquote(etag: string): string {

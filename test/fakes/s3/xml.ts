@@ -17,5 +17,5 @@ function renderContent(content: XmlNode[1]): string {
 function escapeXml(text: string): string {
   return text
     .replaceAll(/[&<>"]/g, (character) => entities[character] ?? character)
-    .replaceAll(/\p{Cc}/gu, (character) => `&#x${character.codePointAt(0)?.toString(16)};`);
+    .replaceAll(/[^\P{Cc}\t\n]/gu, (character) => `&#x${character.codePointAt(0)?.toString(16)};`);
 }

@@ -21,7 +21,7 @@ table { border-collapse: collapse; width: 100%; font-size: .9375rem }
 th, td { text-align: left; vertical-align: top; padding: .5rem .75rem; border-top: 1px solid var(--line); white-space: nowrap }
 thead th { border-top: 0; background: var(--panel); font-weight: 600; color: var(--soft) }
 tbody th { font-weight: 600; font-variant-numeric: tabular-nums }
-td.wide { white-space: normal; min-width: 14rem }
+td.wide { white-space: normal; min-width: 11rem } .small { font-weight: 400; font-size: .875rem; text-decoration: none; display: inline-block }
 code { font: .8125rem/1.4 ui-monospace, monospace; overflow-wrap: anywhere }
 .tag { display: inline-block; padding: 0 .5rem; border: 1px solid currentColor; border-radius: 1rem; font-size: .8125rem; margin-right: .25rem }
 .good { color: var(--good) } .bad { color: var(--bad) } .warn { color: var(--warn) }
@@ -99,13 +99,13 @@ function row(index: TemplateIndex, image: PublishedImage, now: Date): string {
   );
   const checks = `${image.checks.pass} passed${image.checks.booted ? ', booted' : ''}`;
   return `<tr${revoked ? ' class="revoked"' : ''}>
-<th scope="row" class="name">${text(image.version)}<br><span class="soft">${text(image.published.slice(0, 10))}</span></th>
+<th scope="row" class="name">${text(image.version)}<br><span class="soft small">${text(image.published.slice(0, 10))}</span></th>
 <td class="wide">${state}</td>
-<td>${text(image.os)}, ${text(image.arch)}${supportNote(image, now)}</td>
+<td class="wide">${text(image.os)}, ${text(image.arch)}${supportNote(image, now)}</td>
 <td>${files.join('<br>')}</td>
 <td>${text(checks)}<br><a href="${text(encodeURI(image.manifest))}">manifest</a></td>
 <td>${basedOn ? text(`${basedOn.template}@${basedOn.version}`) : '<span class="soft">-</span>'}</td>
-<td><details><summary>sha256:${text(image.digest.slice(7, 15))}…</summary><code>${text(image.digest)}</code></details></td>
+<td><details><summary>${text(image.digest.slice(7, 15))}…</summary><code>${text(image.digest)}</code></details></td>
 </tr>`;
 }
 

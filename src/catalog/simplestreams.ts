@@ -1,8 +1,9 @@
 import { channelsAt, type PublishedImage, type TemplateIndex } from '../model/catalog.ts';
 
 /**
- * The catalog as a tree of simplestreams, format 1.0, as Incus and LXD read it: one product for each template and channel, and one for all
- * versions of a template. An image of theirs is a metadata archive and a disk; its fingerprint is the digest of both together.
+ * The catalog as a tree of simplestreams, format 1.0, as Incus and LXD read it. Names (aliases) belong to products there, and no image may be in two
+ * products: so each image that has a name is a product of its own, and all others of a template are one without a name. An image of theirs is a
+ * metadata archive and a disk; its fingerprint is the digest of both together.
  */
 
 interface Item {
@@ -43,19 +44,21 @@ export function streamsProducts(indexes: readonly TemplateIndex[]): unknown {
 function productsOf(indexes: readonly TemplateIndex[]): Record<string, Product> {
   const products: Record<string, Product> = {};
   for (const index of indexes) {
+    const { template } = index;
     const usable = index.images.filter((image) => !image.revoked && image.incus);
     for (const arch of new Set(usable.map((image) => image.arch))) {
       const images = usable.filter((image) => image.arch === arch);
+      const namesOf = (image: PublishedImage): string[] => [
+        ...(image === images[0] ? [template] : []),
+        ...channelsAt(index, image).map((channel) => `${template}/${channel}`),
+      ];
       const add = (name: string, aliases: string[], members: readonly PublishedImage[]): void => {
-        const product = productOf(index.template, arch, aliases, members);
-        if (product) products[`${index.template}:${name}:${arch}`] = product;
+        const product = productOf(template, arch, aliases, members);
+        if (product) products[`${template}:${name}:${arch}`] = product;
       };
-      add('all', [index.template], images);
-      for (const channel of Object.keys(index.channels).toSorted()) {
-        const pointed = images.filter((image) => channelsAt(index, image).includes(channel));
-        // Incus takes no "@" in an alias.
-        add(channel, [`${index.template}/${channel}`], pointed);
-      }
+      for (const image of images) if (namesOf(image).length > 0) add(image.version, namesOf(image), [image]);
+      const others = images.filter((image) => namesOf(image).length === 0);
+      add('others', [], others);
     }
   }
   return products;
@@ -70,7 +73,8 @@ function productOf(template: string, arch: string, aliases: string[], images: re
     arch,
     os: newest.os.split(' ')[0] ?? newest.os,
     release: codename ?? newest.os,
-    release_title: newest.os,
+    // Shown after the system's name.
+    release_title: newest.os.replace(/^\S+ (GNU\/Linux )?/, ''),
     variant: template,
     requirements: {},
     ...(newest.endOfLife ? { support_eol: newest.endOfLife.lts } : {}),

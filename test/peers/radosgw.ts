@@ -53,7 +53,7 @@ async function freePorts(count: number): Promise<number[]> {
 }
 
 /** Cephx wants secrets that this set-up does without: authentication is off, and connections are bound to loopback. */
-function configuration(folder: string, fsid: string, [v2, v1, http, https]: number[]): string {
+function configuration(folder: string, fsid: string, [v2, v1, http, https]: number[], deviceBytes: number): string {
   return `[global]
 fsid = ${fsid}
 mon host = [v2:127.0.0.1:${v2},v1:127.0.0.1:${v1}]
@@ -85,21 +85,27 @@ mon initial members = a
 [osd]
 osd data = ${folder}/osd
 osd objectstore = memstore
-memstore device bytes = 6442450944
+memstore device bytes = ${deviceBytes}
 [client]
 rgw data = ${folder}/rgw
+rgw gc obj min wait = 1
+rgw gc processor period = 2
+rgw gc processor max time = 60
 rgw frontends = beast endpoint=127.0.0.1:${http} ssl_endpoint=127.0.0.1:${https} ssl_certificate=${folder}/server.pem
 `;
 }
 
-/** Starts one in a folder (which must be empty, with a short path: sockets lie in it). The folder stays. */
-export async function startRadosgw(folder: string, scope: Scope): Promise<Radosgw> {
+/**
+ * Starts one in a folder (which must be empty, with a short path: sockets lie in it). The folder stays.
+ * @param deviceBytes what it can hold, in memory; when that is full, it answers no more
+ */
+export async function startRadosgw(folder: string, scope: Scope, deviceBytes = 6 * 2 ** 30): Promise<Radosgw> {
   for (const name of ['mon', 'osd', 'rgw', 'asok', 'log']) await mkdir(join(folder, name), { recursive: true });
   const ca = await makeCertificate(folder);
   const ports = await freePorts(4);
   const [fsid, osd] = [randomUUID(), randomUUID()];
   const config = join(folder, 'ceph.conf');
-  await writeFile(config, configuration(folder, fsid, ports));
+  await writeFile(config, configuration(folder, fsid, ports, deviceBytes));
   const [keyring, monmap] = [join(folder, 'keyring'), join(folder, 'monmap')];
   const run = (...argv: string[]): Promise<unknown> => exec(argv, { timeoutMs: 60_000 });
   const keep = (...argv: string[]): void => {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
@@ -271,6 +272,51 @@ describe.skipIf(needs('openssl'))('the XAPI client', () => {
         code: 'TARGET_UNREACHABLE',
         message: expect.stringMatching(/^127\.0\.0\.1:\d+ cannot be reached: it refuses connections there$/),
       });
+    });
+
+    test('a host that stops answering in a call is not waited for, asked or told', async () => {
+      await start();
+      const xapi = await open({ callTimeoutMs: 300 });
+      const [vm] = await xapi.all('VM');
+      pool.faults.beforeCall = () => sleep(2000, undefined, { ref: false });
+      await expect(xapi.all('VM')).rejects.toMatchObject({
+        code: 'TIMEOUT',
+        message: expect.stringContaining('said nothing for 0.3 s'),
+      });
+      await expect(xapi.call('VM.set_tags', vm?.ref as VmRef, [])).rejects.toMatchObject({ code: 'TIMEOUT' });
+    });
+
+    test('what listens there and is no pool is named as what it is', async () => {
+      await start();
+      const servers: Server[] = [];
+      const sockets: Socket[] = [];
+      const listen = async (onConnection: (socket: Socket) => void): Promise<string> => {
+        const server = createServer((socket) => {
+          socket.on('error', () => undefined);
+          sockets.push(socket);
+          onConnection(socket);
+        });
+        servers.push(server);
+        await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+        return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+      };
+      const silent = await listen(() => undefined);
+      const ssh = await listen((socket) => socket.end('SSH-2.0-OpenSSH_9.2\r\n'));
+      const failureOf = (host: string): Promise<unknown> =>
+        openXapi(optionsFor({ hosts: [host], callTimeoutMs: 300 })).catch((error: unknown) => error);
+      expect(await failureOf(silent)).toMatchObject({
+        code: 'TIMEOUT',
+        message: `${silent} did not accept a connection within 0.3 s`,
+      });
+      expect(await failureOf(ssh)).toMatchObject({
+        code: 'TARGET_UNREACHABLE',
+        message: `${ssh} cannot be reached: what listens there does not speak TLS as we do`,
+      });
+      for (const wrong of ['https://pool.example/', 'root@pool.example', 'pool.example:99999', '']) {
+        expect(await failureOf(wrong)).toMatchObject({ code: 'CONFIG_INVALID' });
+      }
+      for (const socket of sockets) socket.destroy();
+      await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
     });
 
     test('a call whose answer is lost is not sent again', async () => {

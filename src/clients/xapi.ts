@@ -83,6 +83,8 @@ export interface Xapi extends AsyncDisposable {
 }
 
 const defaultCallTimeoutMs = 60_000;
+/** The longest that making a connection may take, where a call may take longer. */
+const connectTimeoutMs = 15_000;
 
 /**
  * Logs in to a pool.
@@ -92,7 +94,7 @@ export async function openXapi(options: XapiOptions): Promise<Xapi> {
   const hosts = options.hosts.map((host) => parseHost(host));
   if (hosts.length === 0) throw new AppError('CONFIG_INVALID', 'A pool needs the address of one of its hosts');
   const timeoutMs = options.callTimeoutMs ?? defaultCallTimeoutMs;
-  const connections = openConnections(openTrust(options.trust ?? {}));
+  const connections = openConnections(openTrust(options.trust ?? {}), Math.min(connectTimeoutMs, timeoutMs));
   const session = await openSession({
     connections,
     hosts,
@@ -205,12 +207,13 @@ export async function withXapi<T>(options: XapiOptions, work: (xapi: Xapi) => Pr
  */
 export async function logoutXapi(options: Omit<XapiOptions, 'credentials' | 'onSession'>, session: string): Promise<void> {
   registerSecret(session);
-  const connections = openConnections(openTrust(options.trust ?? {}));
+  const timeoutMs = options.callTimeoutMs ?? defaultCallTimeoutMs;
+  const connections = openConnections(openTrust(options.trust ?? {}), Math.min(connectTimeoutMs, timeoutMs));
   try {
     await endSession({
       connections,
       hosts: options.hosts.map((host) => parseHost(host)),
-      timeoutMs: options.callTimeoutMs ?? defaultCallTimeoutMs,
+      timeoutMs,
       originator: options.originator ?? 'gabarit',
       session,
       signal: options.signal,

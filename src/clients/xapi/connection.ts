@@ -37,9 +37,7 @@ export interface Connections {
   close(): void;
 }
 
-const connectTimeoutMs = 15_000;
-
-export function openConnections(trust: TrustKeeper): Connections {
+export function openConnections(trust: TrustKeeper, connectTimeoutMs: number): Connections {
   const connect: Connections['connect'] = (host, { signal, timeoutMs = connectTimeoutMs }) =>
     new Promise((resolve, reject) => {
       if (signal?.aborted) {
@@ -120,10 +118,10 @@ export function openConnections(trust: TrustKeeper): Connections {
           'content-length': Buffer.byteLength(body ?? ''),
           ...(socket === undefined ? {} : { connection: 'close' }),
         },
-        timeout: timeoutMs,
         ...(signal ? { signal } : {}),
       });
-      outgoing.on('timeout', () => outgoing.destroy(silence(host, timeoutMs)));
+      // Not as an option: Node heeds that only for connections that it made itself.
+      outgoing.setTimeout(timeoutMs, () => outgoing.destroy(silence(host, timeoutMs)));
       outgoing.on('error', (error) => {
         const wasDead = outgoing.reusedSocket && ['ECONNRESET', 'EPIPE'].includes(errnoOf(error) ?? '');
         if (wasDead) resolve(send(options, true));
@@ -169,6 +167,7 @@ const reasons: Record<string, string> = {
   ETIMEDOUT: 'it does not answer',
   ECONNRESET: 'the connection broke',
   EPIPE: 'the connection broke',
+  EPROTO: 'what listens there does not speak TLS as we do',
 };
 
 /** What went wrong with a connection, as one of our errors. */
@@ -176,7 +175,8 @@ export function connectionError(error: unknown, host: HostAddress): AppError {
   if (error instanceof AppError) return error;
   if (isCancellation(error)) return new AppError('CANCELLED', 'Cancelled', { cause: error });
   const errno = errnoOf(error);
-  const reason = (errno === undefined ? undefined : reasons[errno]) ?? (error instanceof Error ? error.message : String(error));
+  const known = errno === undefined ? undefined : reasons[errno.startsWith('ERR_SSL_') ? 'EPROTO' : errno];
+  const reason = known ?? (error instanceof Error ? error.message : String(error));
   return new AppError('TARGET_UNREACHABLE', `${formatHost(host)} cannot be reached: ${reason}`, {
     cause: error,
     hint: 'Check the address, the network and whether the host is up.',

@@ -31,6 +31,7 @@ export interface PoolLine {
 
 /** A master that is replaced points elsewhere; two hosts that point at each other must not keep us for ever. */
 const maxMoves = 4;
+const wrongAddress = 'Is this the address of a host of XCP-ng or XenServer, and of its management interface?';
 
 export function openPoolLine({ connections, hosts, originator, timeoutMs }: PoolLineOptions): PoolLine {
   const wires = new Map<string, Wire>();
@@ -62,6 +63,7 @@ export function openPoolLine({ connections, hosts, originator, timeoutMs }: Pool
       throw new AppError(
         response.status === 503 ? 'TARGET_UNREACHABLE' : 'TARGET_FAILED',
         `${key} answered ${method} with HTTP ${response.status}: ${headlineOf(text)}`,
+        { hint: wrongAddress },
       );
     }
     try {
@@ -71,7 +73,7 @@ export function openPoolLine({ connections, hosts, originator, timeoutMs }: Pool
     } catch (cause) {
       throw new AppError('TARGET_FAILED', `${key} answered ${method} with something that is not XAPI's: ${headlineOf(text)}`, {
         cause,
-        hint: 'Is this the address of a host of XCP-ng or XenServer, and its management interface?',
+        hint: wrongAddress,
       });
     }
   };

@@ -146,7 +146,8 @@ describe.each(kinds.filter(({ name }) => name !== 'memory'))(
         ...(s3 ? { s3: { url: s3.url, region: s3.region, accessKey: s3.accessKey, secretKey: s3.secretKey } } : {}),
       };
       const script = join(import.meta.dirname, '../../test/fakes/sleeping-publisher.ts');
-      const child = start([process.execPath, script, JSON.stringify(request)], { stdio: ['ignore', 'pipe', 'pipe'] });
+      const child = start([process.execPath, script]);
+      child.stdin?.end(JSON.stringify(request));
       let said = '';
       child.stderr?.on('data', (chunk: Buffer) => (said += chunk.toString()));
       const closed = new Promise<number | null>((resolve) => child.once('close', resolve));

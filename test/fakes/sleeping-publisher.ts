@@ -1,10 +1,11 @@
+import { text } from 'node:stream/consumers';
 import { publish } from '../../src/catalog/publish.ts';
 import type { Store } from '../../src/model/store.ts';
 import { defaultStoreSettings } from '../../src/model/store-settings.ts';
 import { openFileStore } from '../../src/stores/file.ts';
 import { openS3Store } from '../../src/stores/s3.ts';
 
-/** A process that publishes, and stops itself by SIGSTOP right before it writes the index or a change for the first time. */
+/** A process that reads what to publish from its standard input, publishes it, and stops itself by SIGSTOP right before it writes the index or a change for the first time. */
 
 interface Request {
   output: string;
@@ -13,7 +14,7 @@ interface Request {
   s3?: { url: string; region: string; accessKey: string; secretKey: string };
 }
 
-const { output, store, stateDir, s3 } = JSON.parse(process.argv[2] ?? '{}') as Request;
+const { output, store, stateDir, s3 } = JSON.parse(await text(process.stdin)) as Request;
 let hasSlept = false;
 
 function open(): Store {

@@ -4,6 +4,7 @@ import type {
   Ref,
   SrRef,
   TaskRef,
+  TaskStatus,
   VbdRef,
   VdiRef,
   VifRef,
@@ -122,6 +123,8 @@ interface Calls {
   'host.get_servertime'(host: HostRef): string;
   'task.create'(name: string, description: string): TaskRef;
   'task.cancel'(task: TaskRef): void;
+  /** The maker of a task ends it by this, when nobody else works on it. */
+  'task.set_status'(task: TaskRef, status: TaskStatus): void;
   'task.destroy'(task: TaskRef): void;
 }
 

@@ -48,6 +48,21 @@ export function retiredName({ template, version }: ImageIdentity): string {
   return `${template} (${version})`;
 }
 
+/** The label of a task that sends an image; a task has it before it has marks. */
+export function taskLabel(image: ImageIdentity, run: string): string {
+  return `Gabarit: ${importingName(image, run)}`;
+}
+
+export function runOfTask({
+  name_label: label,
+  other_config: config,
+}: {
+  name_label: string;
+  other_config: Config;
+}): string | undefined {
+  return config[marks.run] ?? /^Gabarit: .+ \(.+, importing, run ([0-9a-f]+)\)$/.exec(label)?.[1];
+}
+
 /** Names that only one run gives. */
 export function importingName({ template, version }: ImageIdentity, run: string): string {
   return `${template} (${version}, importing, run ${run})`;

@@ -3,7 +3,7 @@ import { nullRef, type TaskRef, type VdiRef } from '../../clients/xapi.ts';
 import type { KnownRuns, SweptItem } from '../../model/target.ts';
 import { destroyVm, isBusy, isGone } from './destroy.ts';
 import { settle, unsettled } from './decide.ts';
-import { marks, readMarks } from './marks.ts';
+import { readMarks, runOfTask } from './marks.ts';
 import type { Pool } from './pool.ts';
 import { type PoolView, readPool } from './view.ts';
 
@@ -56,16 +56,30 @@ async function sweepOnce(pool: Pool, isDead: IsDead, swept: SweptItem[], keepLea
 
 async function sweepTasks({ xapi }: Pool, isDead: IsDead, swept: SweptItem[]): Promise<void> {
   for (const [ref, task] of Object.entries(await xapi.call('task.get_all_records'))) {
-    const run = task.other_config[marks.run];
+    const run = runOfTask(task);
     if (run === undefined || !isDead(run)) continue;
-    await endTask(xapi, ref as TaskRef, task.status === 'pending');
+    await endTask(xapi, ref as TaskRef);
     swept.push({ kind: 'task', name: task.name_label, run });
   }
 }
 
-async function endTask(xapi: Pool['xapi'], ref: TaskRef, isPending: boolean): Promise<void> {
+/** How long a task may take to notice that it was cancelled. What its work then still does to a VM is waited for there. */
+const settleMs = 2000;
+const lookEveryMs = 200;
+
+async function endTask(xapi: Pool['xapi'], ref: TaskRef): Promise<void> {
+  const isPending = async (): Promise<boolean> => ['pending', 'cancelling'].includes(await xapi.call('task.get_status', ref));
   try {
-    if (isPending) await xapi.call('task.cancel', ref);
+    if (await isPending()) {
+      // Some cannot be cancelled: they are removed when they end.
+      await xapi.call('task.cancel', ref).catch((error: unknown) => {
+        if (isGone(error)) throw error;
+      });
+      const deadline = performance.now() + settleMs;
+      while ((await isPending()) && performance.now() < deadline) await sleep(lookEveryMs);
+      // Nobody works on a task whose bytes never came: it would be pending for ever. Old hosts know no other end than a day's passing.
+      if (await isPending()) await xapi.call('task.set_status', ref, 'cancelled').catch(() => undefined);
+    }
     await xapi.call('task.destroy', ref);
   } catch (error) {
     if (!isGone(error)) throw error;

@@ -4,7 +4,7 @@ import { formatSize } from '../../model/size.ts';
 import type { DeployRequest, ImageIdentity } from '../../model/target.ts';
 import { AppError } from '../../util/errors.ts';
 import { retry } from '../../util/retry.ts';
-import { importingName, marks } from './marks.ts';
+import { importingName, marks, taskLabel } from './marks.ts';
 import type { Pool } from './pool.ts';
 import type { Prepared } from './preflight.ts';
 import { sweepRuns } from './sweep.ts';
@@ -80,7 +80,7 @@ async function send(
     sr,
     signal: ctx.signal,
     stallMs: settings.stallMinutes * 60_000,
-    taskLabel: `Gabarit: ${name}`,
+    taskLabel: taskLabel(image, run),
     taskOtherConfig: markedBy(image, run),
     onTask: (task) => ctx.journal.record({ kind: 'task', name: task }),
     onBytes: (done) => ctx.emit({ type: 'step.progress', step: 'send', done, total: source.length, unit: 'bytes' }),

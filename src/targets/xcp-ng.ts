@@ -113,7 +113,7 @@ async function deploy(pool: Pool, options: XapiOptions, request: DeployRequest):
     const { plan, existing, import: how } = await prepare(pool, await lease.check(), request);
     let [vm, sent] = [existing, 0];
     if (how) {
-      ({ vm, sent } = await step(pool, 'send', 'Sending the image', () => importImage(pool, request, how)));
+      ({ vm, sent } = await importImage(pool, request, how));
       const imported = vm;
       if (wantsTest(pool, request)) await step(pool, 'test', 'Booting a clone of it', () => testClone(pool, imported));
     }

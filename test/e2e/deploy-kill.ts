@@ -70,6 +70,7 @@ function isOwnPart({ pool: { db } }: DeployWorld, name: string, ref: string): bo
 export async function killDeployers(times: number): Promise<Killed[]> {
   await using world = await deployWorld();
   const env = {
+    NODE_COMPILE_CACHE: join(world.folder, 'compile'),
     GABARIT_STATE: world.services.stateDir,
     GABARIT_KEYS: join(world.folder, 'keys'),
     POOL_USER: 'root',

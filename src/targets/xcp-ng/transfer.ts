@@ -1,11 +1,12 @@
 import { Readable } from 'node:stream';
 import { nullRef, type VmRef, xapiErrorOf } from '../../clients/xapi.ts';
+import type { BlockSource } from '../../model/format.ts';
 import { formatSize } from '../../model/size.ts';
 import type { DeployRequest, ImageIdentity } from '../../model/target.ts';
 import { AppError } from '../../util/errors.ts';
 import { retry } from '../../util/retry.ts';
 import { importingName, marks, taskLabel } from './marks.ts';
-import type { Pool } from './pool.ts';
+import { type Pool, step } from './pool.ts';
 import type { Prepared } from './preflight.ts';
 import { sweepRuns } from './sweep.ts';
 import type { OwnVm } from './view.ts';
@@ -19,9 +20,18 @@ export async function importImage(
   request: DeployRequest,
   prepared: NonNullable<Prepared['import']>,
 ): Promise<{ vm: OwnVm; sent: number }> {
-  const { ctx } = pool;
   await using disk = closing(await request.openDisk());
-  const stream = await ctx.pack([disk.source], machineOf(pool, request), { checksum: prepared.checksum, signal: ctx.signal });
+  return await step(pool, 'send', 'Sending the image', () => sendDisk(pool, request, disk.source, prepared));
+}
+
+async function sendDisk(
+  pool: Pool,
+  request: DeployRequest,
+  disk: BlockSource,
+  prepared: NonNullable<Prepared['import']>,
+): Promise<{ vm: OwnVm; sent: number }> {
+  const { ctx } = pool;
+  const stream = await ctx.pack([disk], machineOf(pool, request), { checksum: prepared.checksum, signal: ctx.signal });
   const source = { length: stream.length, open: () => Readable.from(stream.open(ctx.signal), { objectMode: false }) };
   const ref = await retry((attempt) => send(pool, request, source, prepared, attempt), {
     attempts,

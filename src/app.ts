@@ -354,13 +354,14 @@ export async function createApp(flags: ConfigFlags, environment: NodeJS.ProcessE
     },
     deploy: (request, store, signal) =>
       inRun('deploy', signal, async (ctx) => {
-        await mustBeVerified(request.image, store, signal);
         const opened = openStore(store, stores);
         const trusted = openCatalog(opened, await trustedOptions(opened, {}, { signal }));
-        return deploy(request, { catalog: trusted, store: opened }, deployServices, {
-          ...ctx,
-          emit: bus.emitter(),
-        });
+        // From here on it is this image, wherever its channel may be moved.
+        const { template, digest } = await trusted.resolve(request.image);
+        const image: ImageReference = { template, by: 'digest', digest };
+        await mustBeVerified(image, store, signal);
+        const source = { catalog: trusted, store: opened };
+        return deploy({ ...request, image }, source, deployServices, { ...ctx, emit: bus.emitter() });
       }),
     rollBack: (request, signal) => rollBack(request, deployServices, signal),
     deployments: async (targets, store, signal) => {

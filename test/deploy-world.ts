@@ -22,14 +22,22 @@ import { type FakeXapi, type FakeXapiOptions, startXapi } from './fakes/xapi.ts'
 
 const mib = 2 ** 20;
 
+export interface SmallImage {
+  template?: string;
+  virtualSize?: number;
+  platforms?: string[];
+}
+
 /** A pool that runs, a store with small images in it, and what is needed to deploy from one to the other. */
 export interface DeployWorld extends AsyncDisposable {
   folder: string;
   pool: FakeXapi;
   services: DeployServices;
   events: EmittedEvent[];
+  /** Writes a small image as a build does, and returns its folder. */
+  build(version: string, options?: SmallImage): Promise<string>;
   /** Publishes a small image, whose disk has this size. */
-  publish(version: string, options?: { template?: string; virtualSize?: number; platforms?: string[] }): Promise<PublishedImage>;
+  publish(version: string, options?: SmallImage): Promise<PublishedImage>;
   deploy(image: string, options?: Partial<DeployRequestOptions> & { signal?: AbortSignal }): Promise<TargetResult>;
   deployTo(
     targets: string[],
@@ -93,7 +101,7 @@ export async function deployWorld(options: FakeXapiOptions = {}): Promise<Deploy
       });
       targets.set(name, { platform: 'xen', open: (ctx) => xcpNg.open(name, { ...complete, ...settings }, ctx) });
     },
-    async publish(version, { template = 'debian-12', virtualSize = 8 * mib, platforms } = {}) {
+    async build(version, { template = 'debian-12', virtualSize = 8 * mib, platforms } = {}) {
       const output = await writeOutputFolder(join(folder, 'out'), template, version);
       const disk = join(output, 'disk.raw');
       await writeSmallDisk(disk, virtualSize);
@@ -110,8 +118,9 @@ export async function deployWorld(options: FakeXapiOptions = {}): Promise<Deploy
         sizes: { ...manifest.sizes, virtual: virtualSize },
         artifacts: [...manifest.artifacts, artifact],
       }));
-      return publish(output, store, { emit: () => undefined });
+      return output;
     },
+    publish: async (version, image) => publish(await world.build(version, image), store, { emit: () => undefined }),
     async deploy(image, more = {}) {
       const [result] = await world.deployTo(['lab'], image, more);
       if (!result) throw new Error('no result');

@@ -4,6 +4,7 @@ import { expect } from 'vitest';
 import { stringify } from 'yaml';
 import { removeDeployments, sweepTargets } from '../../src/pipeline/deploy.ts';
 import { type DeployWorld, deployWorld } from '../deploy-world.ts';
+import { publishSigned } from './publish-signed.ts';
 import { type GabaritProcess, startGabarit, stillAlive } from './gabarit-process.ts';
 
 const { signal } = new AbortController();
@@ -109,7 +110,7 @@ export async function killDeployers(times: number): Promise<Killed[]> {
       },
     );
   const versions = ['20261123.1', '20261124.1'];
-  for (const version of versions) await world.publish(version);
+  await publishSigned(world, versions, env);
   expect(await run('20261123.1').ended).toBe(0);
   const foreign = await foreignObjects(world);
   const before = foreign();

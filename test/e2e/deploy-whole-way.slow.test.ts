@@ -66,6 +66,7 @@ describe.skipIf(needs('openssl', ...machineTools))('from a definition to a pool 
     await writeFile(join(folder, 'gabarit.yaml'), stringify({ targets: { lab } }));
     const definition = join(folder, 'web.yaml');
     const outputs: string[] = [];
+    await gabarit('key', 'new');
     for (const motd of ['one', 'two']) {
       await writeFile(join(folder, 'motd'), `${motd}\n`);
       await writeFile(

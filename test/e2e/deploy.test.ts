@@ -5,6 +5,7 @@ import { stringify } from 'yaml';
 import { exec, type ExecResult } from '../../src/util/exec.ts';
 import { type DeployWorld, deployWorld } from '../deploy-world.ts';
 import { needs } from '../tools.ts';
+import { publishSigned } from './publish-signed.ts';
 
 /** The real command line against a pool over TLS, with small images. With real ones: deploy-whole-way.slow.test.ts. */
 describe.skipIf(needs('openssl'))('the command line', () => {
@@ -15,20 +16,21 @@ describe.skipIf(needs('openssl'))('the command line', () => {
   afterEach(() => world[Symbol.asyncDispose]());
 
   const main = join(import.meta.dirname, '../../src/cli/main.ts');
+  const environment = (): Record<string, string> => ({
+    NODE_COMPILE_CACHE: join(world.folder, 'compile'),
+    GABARIT_STATE: join(world.folder, 'state'),
+    GABARIT_CACHE: join(world.folder, 'cache'),
+    GABARIT_KEYS: join(world.folder, 'keys'),
+    GABARIT_STORE: `file:${join(world.folder, 'store')}`,
+    POOL_USER: 'root',
+    POOL_PASSWORD: 'secret-of-the-pool',
+  });
   const gabarit = (...args: string[]): Promise<ExecResult> =>
     exec(
       [process.execPath, '--disable-warning=ExperimentalWarning', main, ...args, '--config', join(world.folder, 'gabarit.yaml')],
       {
         okExitCodes: [0, 7],
-        env: {
-          NODE_COMPILE_CACHE: join(world.folder, 'compile'),
-          GABARIT_STATE: join(world.folder, 'state'),
-          GABARIT_CACHE: join(world.folder, 'cache'),
-          GABARIT_KEYS: join(world.folder, 'keys'),
-          GABARIT_STORE: `file:${join(world.folder, 'store')}`,
-          POOL_USER: 'root',
-          POOL_PASSWORD: 'secret-of-the-pool',
-        },
+        env: environment(),
       },
     );
 
@@ -40,7 +42,7 @@ describe.skipIf(needs('openssl'))('the command line', () => {
       gone: { ...target, hosts: '127.0.0.1:9' },
     };
     await writeFile(join(world.folder, 'gabarit.yaml'), stringify({ targets }));
-    for (const version of ['20261123.1', '20261124.1']) await world.publish(version);
+    await publishSigned(world, ['20261123.1', '20261124.1'], environment());
 
     const first = await gabarit('deploy', 'debian-12@20261123.1', '--target', 'lab', '--target', 'gone', '-v');
     expect(first.exitCode, first.stderr).toBe(7);

@@ -27,8 +27,7 @@ async function made(folder: TestFolder, vm = vmOf({ name: 'web' }), format = ova
   return readFile(folder.file('x.ova'));
 }
 
-const inspect = (folder: TestFolder): Promise<FormatFacts> =>
-  ova.inspect?.(folder.file('x.ova'), folder.ctx()) ?? Promise.resolve({ facts: {} });
+const inspect = (folder: TestFolder): Promise<FormatFacts> => ova.inspect(folder.file('x.ova'), folder.ctx());
 
 async function tarOf(entries: { name: string; content: Buffer | string }[]): Promise<Buffer> {
   const tar = pack();

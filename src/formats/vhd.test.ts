@@ -170,7 +170,7 @@ describe('what is refused', () => {
       const bytes = Buffer.from(image);
       bytes[at] = 1;
       await writeFile(folder.file('image'), bytes);
-      for (const read of [() => vhd.open(folder.file('image')), () => vhd.inspect?.(folder.file('image'), folder.ctx())])
+      for (const read of [() => vhd.open(folder.file('image')), () => vhd.inspect(folder.file('image'), folder.ctx())])
         await expect(read()).rejects.toMatchObject({
           code: 'IMAGE_INVALID',
           message: expect.stringContaining(message) as string,
@@ -213,9 +213,9 @@ describe('what is read', () => {
     for (const format of [vhd, vhdFixed]) {
       const image = await imageOf(format, disk);
       const probe = { path: 'image', size: image.length, head: image.subarray(0, 65_536), tail: image.subarray(-512) };
-      expect([vhd, vhdFixed].filter((each) => each.recognizes?.(probe) === true)).toEqual([format]);
+      expect([vhd, vhdFixed].filter((each) => each.recognizes(probe) === true)).toEqual([format]);
       await writeFile(folder.file('image'), image);
-      expect(await format.inspect?.(folder.file('image'), folder.ctx())).toMatchObject({
+      expect(await format.inspect(folder.file('image'), folder.ctx())).toMatchObject({
         facts: { subformat: format === vhd ? 'dynamic' : 'fixed', creator: 'win', created: '2000-01-01T00:00:00.000Z' },
         checksums: { checked: format === vhd ? 3 : 1 },
       });

@@ -171,7 +171,7 @@ describe('what is refused', () => {
     await expect(source.read(100_000, 10)).rejects.toMatchObject(refusal(message));
     expect(await source.read(66 * 2 ** 20, 10)).toHaveLength(10);
     await source.close();
-    await expect(vmdk.inspect?.(folder.file('image'), folder.ctx())).rejects.toMatchObject(refusal(message));
+    await expect(vmdk.inspect(folder.file('image'), folder.ctx())).rejects.toMatchObject(refusal(message));
   });
 });
 
@@ -195,9 +195,9 @@ describe('what is read', () => {
     await using folder = await testFolder();
     const image = await imageOf(format, disk);
     const probe = { path: 'image', size: image.length, head: image.subarray(0, 65_536), tail: image.subarray(-512) };
-    expect([vmdk, vmdkSparse].filter((each) => each.recognizes?.(probe) === true)).toEqual([format]);
+    expect([vmdk, vmdkSparse].filter((each) => each.recognizes(probe) === true)).toEqual([format]);
     await writeFile(folder.file('image'), image);
-    const found = await format.inspect?.(folder.file('image'), folder.ctx());
+    const found = await format.inspect(folder.file('image'), folder.ctx());
     expect(found).toMatchObject({ facts: { subformat: name, adapter: 'lsilogic', grains: '5 of 1120 in the file' } });
     expect(found?.checksums).toEqual(format === vmdk ? { kind: 'Adler-32', checked: 5 } : undefined);
   });

@@ -119,7 +119,7 @@ describe('what is written', () => {
     const source = await xva.open(folder.file('packed'), { spoolDir: folder.path });
     expect((await source.read(0, source.size)).equals(await readFile(folder.file('disk')))).toBe(true);
     await source.close();
-    const { facts, checksums } = (await xva.inspect?.(folder.file('packed'), folder.ctx())) ?? { facts: {} };
+    const { facts, checksums } = await xva.inspect(folder.file('packed'), folder.ctx());
     expect([facts['compression'], checksums]).toEqual([compression, { kind: 'XXH64', checked: 12 }]);
   });
 
@@ -218,7 +218,7 @@ describe('what hosts export', () => {
       { index: 2, bytes: filled(2), kind: 'sha1' as const },
     ];
     await writeFile(folder.file('x'), await foreignXva({ disks: { 'Ref:5': 2 * MiB }, blocks }));
-    expect(await xva.inspect?.(folder.file('x'), folder.ctx())).toMatchObject({
+    expect(await xva.inspect(folder.file('x'), folder.ctx())).toMatchObject({
       facts: {
         name: 'from a host',
         template: false,

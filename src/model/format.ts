@@ -69,7 +69,7 @@ export interface Format {
   /** Opens an image read-only, as its raw bytes. Never follows a backing file. @throws AppError NOT_FOUND, IMAGE_INVALID */
   open(path: string, options?: OpenOptions): Promise<BlockSource>;
   /** Whether a file is of this format, by its content. */
-  recognizes?(probe: FileProbe): boolean | Promise<boolean>;
+  recognizes(probe: FileProbe): boolean | Promise<boolean>;
   /** Reads the whole file and compares every checksum that it holds. @throws AppError IMAGE_INVALID */
-  inspect?(path: string, ctx: StepContext): Promise<FormatFacts>;
+  inspect(path: string, ctx: StepContext): Promise<FormatFacts>;
 }

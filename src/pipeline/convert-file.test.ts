@@ -7,7 +7,7 @@ import { convertFile } from './convert-file.ts';
 import { inspectFile } from './inspect-file.ts';
 
 const formats = Object.values(registry);
-const ids = formats.filter((format) => 'recognizes' in format).map(({ id }) => id);
+const ids = formats.map(({ id }) => id);
 const MiB = 2 ** 20;
 const shape: Disk = {
   size: 12 * MiB,
@@ -30,17 +30,17 @@ async function made(folder: TestFolder, id: string): Promise<string> {
   return path;
 }
 
-describe.each(ids)('from %s', (from) => {
-  it.each(ids)('to %s, and back to the same bytes', async (to) => {
-    await using folder = await testFolder();
-    const source = await made(folder, from);
-    const there = await convertFile(request(source, to, { out: folder.file('there') }), formats, folder.ctx());
-    expect(there).toMatchObject({ from, format: to, path: folder.file('there') });
-    expect(there.size).toBe((await stat(folder.file('there'))).size);
-    await convertFile(request(folder.file('there'), 'raw', { out: folder.file('back') }), formats, folder.ctx());
-    expect((await readFile(folder.file('back'))).equals(await readFile(folder.file('disk')))).toBe(true);
-    expect((await readdir(folder.path)).filter((name) => name.endsWith('.part'))).toEqual([]);
-  });
+it.each(ids)('from %s to every format, and back to the same bytes', async (from) => {
+  await using folder = await testFolder();
+  const source = await made(folder, from);
+  const given = await readFile(folder.file('disk'));
+  for (const to of ids) {
+    const there = await convertFile(request(source, to, { out: folder.file(to) }), formats, folder.ctx());
+    expect(there).toMatchObject({ from, format: to, path: folder.file(to), size: (await stat(folder.file(to))).size });
+    await convertFile(request(folder.file(to), 'raw', { out: folder.file('back'), force: true }), formats, folder.ctx());
+    expect((await readFile(folder.file('back'))).equals(given), to).toBe(true);
+  }
+  expect((await readdir(folder.path)).filter((name) => name.endsWith('.part'))).toEqual([]);
 });
 
 it('names the new file after the old one, and puts it beside it or into a folder', async () => {

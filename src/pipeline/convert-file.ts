@@ -7,10 +7,11 @@ import type { BlockSource, Format } from '../model/format.ts';
 import type { StepContext } from '../model/step.ts';
 import { describeDisk, type VmDescription } from '../model/vm-description.ts';
 import { readCredential } from '../util/credential.ts';
-import { AppError, errnoOf, toAppError } from '../util/errors.ts';
+import { AppError, errnoOf } from '../util/errors.ts';
 import { finishFile, syncFolder } from '../util/files.ts';
 import { didYouMean } from '../util/suggest.ts';
 import { detectFormat, formatOf, probeFile } from './detect-format.ts';
+import { runTitled } from './run-titled.ts';
 import { copyDisk } from './steps/copy-disk.ts';
 
 /**
@@ -39,12 +40,12 @@ export async function convertFile(
   let vm: VmDescription;
   try {
     vm = await describe(source, basename(path, `.${target.extension}`), request.machine);
-    if (disk !== request.source) await step('read', `Reading ${from.id}`, ctx, () => copyDisk(source, disk, 'read', ctx));
+    if (disk !== request.source) await runTitled('read', `Reading ${from.id}`, ctx, () => copyDisk(source, disk, 'read', ctx));
   } finally {
     await source.close();
   }
   const built = { disk, virtualSize: source.size, sourceDateEpoch: vm.time, timings: {}, tools: {} };
-  await step('convert', `Writing ${target.id}`, ctx, () => target.write(built, part, ctx, vm));
+  await runTitled('convert', `Writing ${target.id}`, ctx, () => target.write(built, part, ctx, vm));
   await (request.force ? finishFile(part, path) : finishNewFile(part, path));
   const written = await target.open(path, { spoolDir: ctx.workdir });
   await written.close();
@@ -128,18 +129,4 @@ async function describe(source: BlockSource, name: string, machine: Partial<VmDe
     ...(system ? { os: { title: system.title, family: system.distro, release: system.release } } : {}),
     ...machine,
   });
-}
-
-async function step<T>(id: string, title: string, { emit }: StepContext, work: () => Promise<T>): Promise<T> {
-  const started = performance.now();
-  emit({ type: 'step.started', step: id, title });
-  try {
-    const result = await work();
-    emit({ type: 'step.finished', step: id, durationMs: performance.now() - started, reused: false });
-    return result;
-  } catch (error) {
-    const failure = toAppError(error, 'BUILD_FAILED', title);
-    emit({ type: 'step.failed', step: id, durationMs: performance.now() - started, message: failure.message });
-    throw failure;
-  }
 }

@@ -30,7 +30,7 @@ export async function probeFile(path: string): Promise<FileProbe> {
 /** The format of a file by its content, whatever it is called. @throws AppError IMAGE_INVALID when it is none */
 export async function detectFormat(formats: readonly Format[], probe: FileProbe): Promise<Format> {
   const inOrder = [...formats.filter(({ id }) => id !== lastAsked), ...formats.filter(({ id }) => id === lastAsked)];
-  for (const format of inOrder) if (await format.recognizes?.(probe)) return format;
+  for (const format of inOrder) if (await format.recognizes(probe)) return format;
   const what = probe.size === 0 ? 'empty' : describeText(probe.head);
   throw new AppError('IMAGE_INVALID', `${probe.path} is not a disk image${what === undefined ? '' : `: it is ${what}`}`, {
     hint: `Formats are ${formats.map(({ id }) => id).join(', ')}; --from raw takes any file as a raw disk.`,

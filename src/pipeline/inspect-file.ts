@@ -1,10 +1,11 @@
 import { inspectDisk } from '../disk/inspect-disk.ts';
 import { inspectMedium } from '../disk/inspect-medium.ts';
 import { looksLikeIso9660, openIso9660 } from '../disk/iso9660.ts';
-import type { BlockSource, FileProbe, Format } from '../model/format.ts';
+import type { BlockSource, FileProbe, Format, FormatFacts } from '../model/format.ts';
 import type { DiskInspection, Inspection } from '../model/inspection.ts';
 import type { StepContext } from '../model/step.ts';
 import { detectFormat, formatOf, probeFile } from './detect-format.ts';
+import { runTitled } from './run-titled.ts';
 
 /**
  * Says what a file is by its content: its format with all checksums compared, the disks in it with their partitions, and the
@@ -21,13 +22,22 @@ export async function inspectFile(
   const medium = from === undefined ? await mediumOf(probe, formats) : undefined;
   if (medium) return { ...base, format: 'iso9660', facts: {}, disks: [], medium };
   const format = from === undefined ? await detectFormat(formats, probe) : formatOf(formats, from);
-  const { facts, disks: count = 1, checksums } = (await format.inspect?.(path, ctx)) ?? { facts: {} };
+  const { facts, checksums, disks } = await runTitled('inspect', `Reading ${format.id}`, ctx, () => readWhole(path, format, ctx));
+  return { ...base, format: format.id, facts, ...(checksums ? { checksums } : {}), disks };
+}
+
+async function readWhole(
+  path: string,
+  format: Format,
+  ctx: StepContext,
+): Promise<Omit<FormatFacts, 'disks'> & { disks: DiskInspection[] }> {
+  const { disks: count = 1, ...told } = await format.inspect(path, ctx);
   const disks: DiskInspection[] = [];
   for (let disk = 0; disk < count; disk += 1) {
     const source = await format.open(path, { spoolDir: ctx.workdir, disk });
     disks.push(await closing(source, inspectDisk));
   }
-  return { ...base, format: format.id, facts, ...(checksums ? { checksums } : {}), disks };
+  return { ...told, disks };
 }
 
 /** Media are raw disks too, since they start from USB sticks: so they are asked for first. */

@@ -23,6 +23,8 @@ export function qcow2With(codec: Qcow2Codec): Format {
     extension: 'qcow2',
     mediaType: 'application/x-qemu-disk',
     requires: [],
+    options: { compression: ['zstd', 'deflate'] },
+    with: ({ compression }) => qcow2With(compression === 'deflate' ? { type: 'deflate', level: 6 } : codec),
     write: (built, path, ctx) => write(built, path, codec, ctx),
     open: (path) => openWith(path, 'qcow2', readQcow2),
     inspect: (path) => openWith(path, 'qcow2', async (image) => inspectQcow2(image)),

@@ -80,6 +80,12 @@ it('describes the machine by what it is told', async () => {
   const { facts, checksums } = await inspectFile(folder.file('x'), {}, formats, folder.ctx());
   expect(facts).toMatchObject({ name: 'web', cpus: 5, firmware: 'uefi', 'secure boot': true, memory: '777.0 MiB' });
   expect(checksums?.kind).toBe('SHA-1');
+  await convertFile(
+    request(folder.file('x'), 'qcow2', { out: folder.file('q'), choices: { compression: 'deflate' } }),
+    formats,
+    folder.ctx(),
+  );
+  expect((await inspectFile(folder.file('q'), {}, formats, folder.ctx())).facts).toMatchObject({ compression: 'deflate' });
 });
 
 describe('is refused, and leaves all as it was:', () => {

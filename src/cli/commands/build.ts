@@ -38,6 +38,7 @@ export function buildCommand(run: Run): Command {
           'Build three, two at a time; one that fails does not stop the others.',
         ],
         ['gabarit build ./my-server.yaml --formats qcow2,raw', 'Build a definition by its path, in two formats.'],
+        ['gabarit build debian-12 --formats qcow2,vhd,vmdk,ova,xva', 'One disk in every format.'],
         ['gabarit plan debian-12 --json > plan.json && gabarit build --plan plan.json', 'Build the same packages again later.'],
         ['dir=$(gabarit build debian-12 --quiet)', 'In a script: the output folder, and nothing else.'],
       ),

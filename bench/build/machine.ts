@@ -23,7 +23,7 @@ export async function describeMachine(folder: string): Promise<Machine> {
     cores: cpus().length,
     processor: cpus()[0]?.model ?? 'unknown',
     memoryGiB: Math.round(totalmem() / 2 ** 30),
-    fileSystem: stdout.trim(),
+    fileSystem: stdout.trim().split('\n').at(-1) ?? '',
     kernel: release(),
     node: process.version,
     load,

@@ -5,7 +5,9 @@ import type { Built } from '../../src/model/engine.ts';
 import type { Format } from '../../src/model/format.ts';
 import type { StepContext } from '../../src/model/step.ts';
 import { describeDisk } from '../../src/model/vm-description.ts';
+import { lanesOf } from '../../src/pipeline/steps/convert.ts';
 import { exec } from '../../src/util/exec.ts';
+import { together } from '../../src/util/together.ts';
 
 /** A writer of ours and what it is measured against. Each makes one file. */
 export interface Pair {
@@ -33,6 +35,7 @@ const peers: Record<string, { argv: string[]; bar: number }> = {
   vhd: { argv: ['-O', 'vpc', '-o', 'subformat=dynamic,force_size=on'], bar: 1 },
   'vhd-fixed': { argv: ['-O', 'vpc', '-o', 'subformat=fixed,force_size=on'], bar: 1 },
   vmdk: { argv: ['-O', 'vmdk', '-o', 'subformat=streamOptimized'], bar: 1.5 },
+  ova: { argv: ['-O', 'vmdk', '-o', 'subformat=streamOptimized'], bar: 1.5 },
   'vmdk-sparse': { argv: ['-O', 'vmdk', '-o', 'subformat=monolithicSparse'], bar: 1 },
 };
 const qcow2Peer = (type: string): string[] => ['-c', ...outOfOrder, '-O', 'qcow2', '-o', `compression_type=${type}`];
@@ -76,14 +79,21 @@ function xvaPair(job: Job): Pair {
   };
 }
 
-function write({ disk, virtualSize, ctx }: Job, format: Format, path: string): Promise<void> {
-  const built: Built = { disk, virtualSize, sourceDateEpoch: 0, timings: {}, tools: {} };
+function write({ disk, virtualSize, ctx }: Job, format: Format, path: string, artifacts = {}): Promise<void> {
+  const built: Built = { disk, virtualSize, artifacts, sourceDateEpoch: 0, timings: {}, tools: {} };
   return format.write(built, path, ctx, describeDisk({ name: 'bench' }));
 }
 
-/** All formats from one disk, one after the other or side by side. */
+/** All formats from one disk as a build writes them, or (`isTogether` false) one after the other. */
 export async function writeAll(job: Job, folder: string, isTogether: boolean): Promise<void> {
-  const all = Object.values(formats).map((format) => () => write(job, format, join(folder, `all.${format.extension}`)));
-  if (isTogether) await Promise.all(all.map((each) => each()));
-  else for (const each of all) await each();
+  const lanes = isTogether ? lanesOf(Object.values(formats)) : [lanesOf(Object.values(formats)).flat()];
+  const artifacts: Record<string, string> = {};
+  const lane = (members: Format[]) => async (): Promise<void> => {
+    for (const format of members) {
+      const path = join(folder, `all.${format.extension}`);
+      await write(job, format, path, { ...artifacts });
+      artifacts[format.id] = path;
+    }
+  };
+  await together(lanes.map(lane), job.ctx.signal);
 }

@@ -28,6 +28,7 @@ export function ovaWith(choices: Choices): Format {
     extension: 'ova',
     mediaType: 'application/ovf',
     requires: [],
+    usesAllCores: true,
     describesVm: true,
     options: { hardware: ['13', '15', '17', '19', '20', '21'] },
     with: (others) => ovaWith({ ...choices, ...others }),

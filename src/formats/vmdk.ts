@@ -19,6 +19,7 @@ export const vmdk: Format = {
   ...common,
   id: 'vmdk',
   extension: 'vmdk',
+  usesAllCores: true,
   write: writeStreamVmdk,
   recognizes: ({ head }) => kindOf(head) === 'compressed' || isDescriptor(head),
 };

@@ -58,6 +58,8 @@ export interface Format {
   requires: Tool[];
   /** Whether the machine's description is part of the file: then the version is, too. */
   describesVm?: boolean;
+  /** Whether writing it keeps all cores busy: such formats are written one after the other. */
+  usesAllCores?: boolean;
   /** What can be chosen about it: the values by name, the default first (`{ subformat: ['dynamic', 'fixed'] }`). */
   options?: Record<string, readonly string[]>;
   /** The same format with other choices, which have been checked against `options`. */

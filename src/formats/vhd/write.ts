@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Built } from '../../model/engine.ts';
 import { formatSize } from '../../model/size.ts';
@@ -101,7 +102,8 @@ class DynamicBody implements Body {
     const table = Buffer.alloc(this.#tableSize, 0xff);
     for (const [index, sector] of this.#blocks.entries()) {
       table.writeUInt32BE(sector, index * 4);
-      if (sector !== noBlock) await writeAll(this.#file, bitmap, sector * sectorSize);
+      // Tiny writes into the page cache: handing each to another thread would take ten times as long.
+      if (sector !== noBlock) writeSync(this.#file.fd, bitmap, 0, bitmap.length, sector * sectorSize);
     }
     const header = encodeHeader({ tableOffset, entries: this.#blocks.length, blockSize });
     await writeAll(this.#file, Buffer.concat([footer, header, table]), 0);

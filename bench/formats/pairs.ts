@@ -81,7 +81,7 @@ function xvaPair(job: Job): Pair {
 
 function write({ disk, virtualSize, ctx }: Job, format: Format, path: string, artifacts = {}): Promise<void> {
   const built: Built = { disk, virtualSize, artifacts, sourceDateEpoch: 0, timings: {}, tools: {} };
-  return format.write(built, path, ctx, describeDisk({ name: 'bench' }));
+  return format.write(built, path, ctx, describeDisk({ name: 'bench', digest: 'sha256:0' }));
 }
 
 /** All formats from one disk as a build writes them, or (`isTogether` false) one after the other. */

@@ -60,7 +60,7 @@ async function write(
     const signing = signer === undefined ? undefined : packageSigner(signer);
     // What the manifest says of the disk stands before it, so it must be whole first. It is the same file as that of the format vmdk.
     const vmdk = built.artifacts?.['vmdk'] ?? scratch;
-    if (vmdk === scratch) await writeStreamVmdk(built, scratch, ctx);
+    if (vmdk === scratch) await writeStreamVmdk(built, scratch, ctx, vm);
     await using file = await open(path, 'w');
     await using disk = await open(vmdk, 'r');
     await writeChunks(

@@ -60,12 +60,12 @@ describe('what is written', () => {
     expect(image.length).toBe((4 + 2 * blockSectors + 1) * 512);
   });
 
-  it('has its time from the build, and its id from the content', async () => {
+  it('has its time from the build, and its id from what it was built from or else from its content', async () => {
     await using folder = await testFolder();
-    const footerOf = async (shape: Disk, sourceDateEpoch: number): Promise<Buffer> => {
+    const footerOf = async (shape: Disk, sourceDateEpoch: number, digest = ''): Promise<Buffer> => {
       await writeDisk(folder.file('disk'), shape);
       const built = { ...builtOf(folder.file('disk'), disk.size), sourceDateEpoch };
-      await vhd.write(built, folder.file('image'), folder.ctx(), vmOf());
+      await vhd.write(built, folder.file('image'), folder.ctx(), vmOf({ digest }));
       return (await readFile(folder.file('image'))).subarray(0, 512);
     };
     const other: Disk = { ...disk, pieces: [...disk.pieces, { kind: 'text', offset: 5_000_000, length: 1 }] };
@@ -76,6 +76,9 @@ describe('what is written', () => {
     expect(first).toMatch(/^.{12}8.{3}[89ab]/);
     expect(same).toBe(first);
     expect(different).not.toBe(first);
+    const idOf = async (digest: string): Promise<string> => (await footerOf(disk, 5, digest)).toString('hex', 68, 84);
+    expect(await idOf('sha256:1')).toBe(await idOf('sha256:1'));
+    expect(new Set([await idOf('sha256:1'), await idOf('sha256:2'), first]).size).toBe(3);
   });
 
   it('grows to whole MiB', async () => {

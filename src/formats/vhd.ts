@@ -17,7 +17,7 @@ function vhdOf(type: VhdType, id: string, extension: string): Format {
     extension,
     mediaType: 'application/x-vhd',
     requires: [],
-    write: (built, path, ctx) => writeVhd(type, built, path, ctx),
+    write: (built, path, ctx, vm) => writeVhd(type, built, path, ctx, vm),
     open: (path) => openWith(path, 'VHD', readVhd),
     recognizes: (probe) => typeOf(probe) === type,
     inspect: inspecting('VHD', inspectVhd),

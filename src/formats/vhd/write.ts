@@ -3,6 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import type { Built } from '../../model/engine.ts';
 import { formatSize } from '../../model/size.ts';
 import type { StepContext } from '../../model/step.ts';
+import type { VmDescription } from '../../model/vm-description.ts';
 import { AppError, toAppError } from '../../util/errors.ts';
 import { writeAll } from '../shared/append-file.ts';
 import { diskSize, sectorSize } from '../shared/bounds.ts';
@@ -20,8 +21,8 @@ const blockUnits = blockSize / unitSize;
 const bitmap = Buffer.alloc(blockSize / sectorSize / 8, 0xff);
 const tableOffset = sectorSize + headerSize;
 
-/** Writes a VHD. Its id comes from its content, its time from the build. @throws AppError BUILD_FAILED when the disk is too large for the format */
-export async function writeVhd(type: VhdType, built: Built, path: string, ctx: StepContext): Promise<void> {
+/** Writes a VHD. Its id and its time come from the build. @throws AppError BUILD_FAILED when the disk is too large for the format */
+export async function writeVhd(type: VhdType, built: Built, path: string, ctx: StepContext, vm: VmDescription): Promise<void> {
   try {
     const size = await diskSize(built, sizeUnit);
     if (size > maxVhdSize) {
@@ -29,7 +30,7 @@ export async function writeVhd(type: VhdType, built: Built, path: string, ctx: S
         hint: 'Make disk.size smaller, or write another format.',
       });
     }
-    const print = new Fingerprint();
+    const print = new Fingerprint(vm);
     await using file = await open(path, 'w');
     const body = type === 'dynamic' ? new DynamicBody(file, size) : new FixedBody(file, size);
     await copyUnits(built, file, ctx, (unit, bytes) => {

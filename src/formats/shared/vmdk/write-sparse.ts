@@ -1,6 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Built } from '../../../model/engine.ts';
 import type { StepContext } from '../../../model/step.ts';
+import type { VmDescription } from '../../../model/vm-description.ts';
 import { toAppError } from '../../../util/errors.ts';
 import { writeAll } from '../append-file.ts';
 import { diskSize, sectorSize } from '../bounds.ts';
@@ -15,10 +16,10 @@ const grainSectors = unitSize / sectorSize;
 const tableSectors = tableSize / sectorSize;
 
 /** Writes a monolithicSparse VMDK, as VMware Workstation and QEMU use it in place: header, descriptor, all tables twice, grains. */
-export async function writeSparseVmdk(built: Built, path: string, ctx: StepContext): Promise<void> {
+export async function writeSparseVmdk(built: Built, path: string, ctx: StepContext, vm: VmDescription): Promise<void> {
   try {
     const size = await diskSize(built, unitSize);
-    const print = new Fingerprint();
+    const print = new Fingerprint(vm);
     await using file = await open(path, 'w');
     const layout = layoutOf(size);
     const tables = new Map<number, Buffer>();

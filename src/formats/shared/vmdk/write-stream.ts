@@ -1,6 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Built } from '../../../model/engine.ts';
 import type { StepContext } from '../../../model/step.ts';
+import type { VmDescription } from '../../../model/vm-description.ts';
 import { toAppError } from '../../../util/errors.ts';
 import { AppendFile, writeAll } from '../append-file.ts';
 import { diskSize, sectorSize } from '../bounds.ts';
@@ -20,11 +21,11 @@ const codec: ClusterCodec = { type: 'zlib', level: 6 };
 const overhead = 128;
 
 /** Writes a streamOptimized VMDK, as vSphere and OVF packages take it: compressed grains, and all tables behind them. */
-export async function writeStreamVmdk(built: Built, path: string, ctx: StepContext): Promise<void> {
+export async function writeStreamVmdk(built: Built, path: string, ctx: StepContext, vm: VmDescription): Promise<void> {
   try {
     const size = await diskSize(built, grainSize);
     await using file = await open(path, 'w');
-    const writer = new StreamWriter(file, size);
+    const writer = new StreamWriter(file, size, vm);
     for await (const { window, packed, done, total } of packDisk(built, codec, ctx.signal)) {
       await writer.add(window, packed);
       reportProgress(ctx, done, total);
@@ -40,14 +41,15 @@ class StreamWriter {
   readonly #file: FileHandle;
   readonly #out: AppendFile;
   readonly #header: VmdkHeader;
-  readonly #print = new Fingerprint();
+  readonly #print: Fingerprint;
   /** Where the tables lie, in sectors; 0 for one without grains. */
   readonly #directory: Uint32Array;
   #table = Buffer.alloc(tableSize);
   #tableIndex = 0;
   #isTableEmpty = true;
 
-  constructor(file: FileHandle, size: number) {
+  constructor(file: FileHandle, size: number, vm: VmDescription) {
+    this.#print = new Fingerprint(vm);
     this.#file = file;
     this.#out = new AppendFile(file, overhead * sectorSize);
     this.#header = {

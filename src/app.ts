@@ -67,6 +67,7 @@ import { openRun } from './pipeline/runs.ts';
 import type { Services } from './pipeline/services.ts';
 import { verifyImage } from './pipeline/verify-image.ts';
 import * as signerRegistry from './signers/index.ts';
+import { signStatement, verifyStatement } from './signers/sigstore-bundle.ts';
 import * as storeRegistry from './stores/index.ts';
 import * as targetRegistry from './targets/index.ts';
 import { readCredential } from './util/credential.ts';
@@ -169,7 +170,14 @@ export async function createApp(flags: ConfigFlags, environment: NodeJS.ProcessE
     machineHost: qemu,
     openSubject: openImage,
     takeInventory,
-    signing: folderSigning({ signers, signingKey: () => keys.signingKey(), knownKeys: () => keys.known(), now }),
+    signing: folderSigning({
+      signers,
+      signStatement,
+      verifyStatement,
+      signingKey: () => keys.signingKey(),
+      knownKeys: () => keys.known(),
+      now,
+    }),
     removeTrees,
     provisionDir: join(root, 'templates/provision'),
     cacheDir: config.cacheDir,

@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { writeOutputFolder } from '../../test/fakes/output-folder.ts';
 import { memberOf } from '../model/key-set.ts';
+import { provenanceName } from '../model/signer.ts';
 import { newSigningKey, secretKeyText } from '../model/signing-key.ts';
 import type { Store } from '../model/store.ts';
 import * as signerRegistry from '../signers/index.ts';
+import { signStatement, verifyStatement } from '../signers/sigstore-bundle.ts';
 import { openMemoryStore } from '../stores/memory.ts';
 import { forgetSecrets, holdsSecret } from '../util/redact.ts';
 import { type Keys, openKeys } from './open-keys.ts';
@@ -228,7 +230,14 @@ describe('an output folder', () => {
   };
   const both = ['manifest.json.minisig', 'manifest.json.sigstore.json'];
   const signing = () =>
-    folderSigning({ signers, signingKey: () => keys.signingKey(), knownKeys: () => keys.known(), now: () => new Date() });
+    folderSigning({
+      signers,
+      signStatement,
+      verifyStatement,
+      signingKey: () => keys.signingKey(),
+      knownKeys: () => keys.known(),
+      now: () => new Date(),
+    });
 
   test('is refused unsigned when there is no key, and signed on its way when there is one', async () => {
     const output = await writeOutputFolder(folder, 'debian-12', '20261123.1');
@@ -278,6 +287,19 @@ describe('an output folder', () => {
     });
     await keys.sign(output);
     expect(await publish(output)).toEqual(both);
+  });
+
+  test('is refused when its provenance was changed, or copied from another statement', async () => {
+    const output = await writeOutputFolder(folder, 'debian-12', '20261123.1');
+    expect(await signing().attest(output, provenanceName, { subject: [] })).toBe(false);
+    await keys.make();
+    expect(await signing().attest(output, provenanceName, { subject: [] })).toBe(true);
+    await signing().check(output);
+    const path = join(output, provenanceName);
+    const bundle = await readFile(path, 'utf8');
+    const other = Buffer.from('{"subject":[1]}').toString('base64');
+    await writeFile(path, bundle.replace(/(?<="payload":")[^"]+/, other));
+    await expect(signing().check(output)).rejects.toMatchObject({ code: 'SIGNATURE_INVALID' });
   });
 
   test('is sealed again after a verification, or loses signatures that no longer fit', async () => {

@@ -1,6 +1,6 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { FolderSigning, SignatureFile, Signer } from '../model/signer.ts';
+import { type FolderSigning, provenanceName, type SignatureFile, type Signer } from '../model/signer.ts';
 import type { PublicKey, SigningKey } from '../model/signing-key.ts';
 import { AppError, errnoOf } from '../util/errors.ts';
 import { writeFileAtomic } from '../util/files.ts';
@@ -13,12 +13,14 @@ export async function readSignatures(folder: string, signers: readonly Signer[])
   const files: SignatureFile[] = [];
   for (const { extension } of signers) {
     const name = manifestName + extension;
-    const bytes = await readFile(join(folder, name)).catch((error: unknown) => {
-      if (errnoOf(error) !== 'ENOENT') throw error;
-    });
+    const bytes = await readFile(join(folder, name)).catch(ignoreAbsent);
     if (bytes) files.push({ name, bytes });
   }
   return files;
+}
+
+function ignoreAbsent(error: unknown): undefined {
+  if (errnoOf(error) !== 'ENOENT') throw error;
 }
 
 /** Signs the manifest of a folder, in place of earlier signatures. @throws AppError NOT_FOUND */
@@ -45,6 +47,10 @@ async function readManifestBytes(folder: string): Promise<Buffer> {
 
 export interface SigningServices {
   signers: readonly Signer[];
+  /** A statement of in-toto as a signed file. */
+  signStatement: (key: SigningKey, statement: object) => Uint8Array;
+  /** @throws AppError SIGNATURE_INVALID, NOT_TRUSTED */
+  verifyStatement: (keys: readonly PublicKey[], file: Uint8Array) => unknown;
   /** The key that signs, looked for when it is needed. */
   signingKey: () => Promise<SigningKey | undefined>;
   /** Keys whose signatures can be judged on this machine. */
@@ -53,24 +59,41 @@ export interface SigningServices {
 }
 
 /** How builds and verifications sign. */
-export function folderSigning({ signers, signingKey, knownKeys, now }: SigningServices): FolderSigning {
+export function folderSigning({
+  signers,
+  signStatement,
+  verifyStatement,
+  signingKey,
+  knownKeys,
+  now,
+}: SigningServices): FolderSigning {
   return {
     async check(folder) {
       const files = await readSignatures(folder, signers);
-      if (files.length === 0) return;
-      const bytes = await readManifestBytes(folder);
       const keys = await knownKeys();
-      for (const file of files) {
+      const refuseChanged = (name: string, signature: string, verify: () => unknown): void => {
         try {
-          verifyManifest(bytes, [file], signers, keys, folder);
+          verify();
         } catch (error) {
-          if (error instanceof AppError && error.code === 'NOT_TRUSTED') continue;
-          throw new AppError('SIGNATURE_INVALID', `${join(folder, manifestName)} is not what was signed (${file.name})`, {
+          if (error instanceof AppError && error.code === 'NOT_TRUSTED') return;
+          throw new AppError('SIGNATURE_INVALID', `${join(folder, name)} is not what was signed (${signature})`, {
             cause: error,
             hint: 'It was changed after the build. Build it again; if you changed it yourself and mean it, gabarit sign signs it as it is.',
           });
         }
-      }
+      };
+      const provenance = await readFile(join(folder, provenanceName)).catch(ignoreAbsent);
+      if (provenance) refuseChanged(provenanceName, provenanceName, () => verifyStatement(keys, provenance));
+      if (files.length === 0) return;
+      const bytes = await readManifestBytes(folder);
+      for (const file of files)
+        refuseChanged(manifestName, file.name, () => verifyManifest(bytes, [file], signers, keys, folder));
+    },
+    async attest(folder, name, statement) {
+      const key = await signingKey();
+      if (key === undefined) return false;
+      await writeFileAtomic(join(folder, name), signStatement(key, statement));
+      return true;
     },
     async seal(folder) {
       const key = await signingKey();

@@ -46,6 +46,9 @@ export interface Signer {
   publicKeyText(key: PublicKey): string;
 }
 
+/** The signed statement of what went into an image, in its output folder. */
+export const provenanceName = 'provenance.sigstore.json';
+
 /** A signature file beside a manifest. */
 export interface SignatureFile {
   /** `manifest.json.minisig` */
@@ -57,6 +60,8 @@ export interface SignatureFile {
 export interface FolderSigning {
   /** Refuses a manifest that is not the one that was signed; what a stranger signed cannot be judged here. @throws AppError SIGNATURE_INVALID */
   check(folder: string): Promise<void>;
+  /** Writes a signed statement about the files of a folder; without a key, nothing. Says whether it did. */
+  attest(folder: string, name: string, statement: object): Promise<boolean>;
   /** Signs the manifest as it is now; without a key, removes signatures of an earlier one. Says who signed. */
   seal(folder: string): Promise<{ signedBy?: PublicKey; removed: number }>;
 }

@@ -7,7 +7,7 @@ import type { Format } from '../model/format.ts';
 import type { Inventory } from '../model/inventory.ts';
 import type { Manifest } from '../model/manifest.ts';
 import type { Plan } from '../model/plan.ts';
-import type { FolderSigning } from '../model/signer.ts';
+import { type FolderSigning, provenanceName } from '../model/signer.ts';
 import type { StepContext } from '../model/step.ts';
 import { describeVm } from '../model/vm-description.ts';
 import { type Digest, digestOfFile, digestOfJson } from '../util/digest.ts';
@@ -20,6 +20,7 @@ import { runStep } from './ledger.ts';
 import { findImageOf, nextVersion } from './output-folder.ts';
 import { checkOfflineStep, type OfflineChecked, type OpenSubject } from './steps/check-offline.ts';
 import { type Converted, convertAll } from './steps/convert.ts';
+import { provenanceOf } from './provenance.ts';
 import { inventoryStep } from './steps/take-inventory.ts';
 
 export interface BuildServices {
@@ -88,6 +89,7 @@ export async function runBuild(
       inventory: stock.output,
       seconds,
       gabarit: services.version,
+      signing: services.signing,
     }).catch(async (error: unknown) => {
       await rm(part, { recursive: true, force: true });
       throw error;
@@ -172,6 +174,7 @@ interface Output {
   inventory: Inventory;
   seconds: [string, number][];
   gabarit: string;
+  signing: FolderSigning;
 }
 
 /** Fills the output folder: artifacts, evidence, and last the manifest that names them all. */
@@ -194,6 +197,11 @@ async function writeOutput(folder: string, output: Output): Promise<Manifest> {
     await evidenceFile(folder, 'checks.json', 'check-report'),
     await evidenceFile(folder, 'checks.junit.xml', 'check-report-junit'),
   ];
+  const { gabarit, signing } = output;
+  const hasPassed = !checked.verdicts.some(({ status }) => status === 'fail');
+  const statement = provenanceOf({ plan, version, artifacts, gabarit, finished: new Date() });
+  if (hasPassed && (await signing.attest(folder, provenanceName, statement)))
+    evidence.push(await evidenceFile(folder, provenanceName, 'provenance'));
   const count = (status: Verdict['status']): number => checked.verdicts.filter((verdict) => verdict.status === status).length;
   const manifest: Manifest = {
     schema: 'gabarit.manifest/1',

@@ -387,6 +387,46 @@ describe('publish and catalog', () => {
   });
   afterEach(() => rm(folder, { recursive: true }));
 
+  it('take an image back, and allow it again', async () => {
+    const store = `file:${folder}/store`;
+    const inStore = (...argv: string[]): Promise<Outcome> => gabarit('catalog', ...argv, '--store', store);
+    for (const version of ['20261123.1', '20261123.2'])
+      await gabarit('publish', await writeOutputFolder(folder, 'debian-12', version), '--store', store, '--channel', 'dev');
+    expect(await inStore('revoke', 'debian-12@dev')).toMatchObject({ code: 2 });
+    const revoked = await inStore('revoke', 'debian-12@dev', '--reason', 'a hole', '--fallback', '--by', 'ada');
+    expect(revoked.out).toBe('revoked debian-12@20261123.2\ndebian-12@dev is 20261123.1 now\n');
+    expect((await inStore('ls')).out).toMatch(/20261123\.2 +revoked/);
+    const refused = await inStore('resolve', 'debian-12@20261123.2');
+    expect(refused.err).toMatch(/was revoked: a hole {2}REVOKED\nhint: By ada on 20/);
+    expect(refused.code).toBe(7);
+    expect((await inStore('show', 'debian-12@20261123.2')).out).toMatch(/Revoked +a hole \(by ada on 20/);
+    expect((await inStore('restore', 'debian-12@20261123.2')).out).toBe('debian-12@20261123.2 may be used again\n');
+    expect((await inStore('ancestry', 'debian-12')).out).toBe('debian-12@20261123.2\n');
+    expect((await inStore('prune', '--keep-last', 'x')).code).toBe(2);
+    expect((await inStore('prune')).err).toContain('Give --keep-last N or --keep-days N');
+    expect((await inStore('prune', '--keep-last', '0')).out).toMatch(
+      /debian-12@20261123\.2 .*\n1 image, .* would be removed; add --apply to do it\n$/,
+    );
+    expect((await inStore('prune', '--keep-last', '0', '--apply', '--json')).lines).toMatchObject([
+      { applied: true, images: [{ version: '20261123.2' }] },
+    ]);
+    expect((await inStore('repair')).out).toBe('debian-12: in order (1 image, 1 channel)\n');
+    expect((await inStore('site')).out).toContain('index.html\n');
+    expect((await inStore('diff', 'debian-12', 'debian-12@dev')).err).toContain('has no inventory.json');
+    expect((await gabarit('catalog', 'diff', 'debian-12', 'debian-12@dev')).err).toContain('In which store is debian-12?');
+  });
+
+  it('move a channel by two people', async () => {
+    const store = `file:${folder}/store`;
+    await gabarit('publish', await writeOutputFolder(folder, 'debian-12', '20261123.1'), '--store', store);
+    const promoted = await gabarit('catalog', 'promote', 'debian-12', 'production', '--store', store, '--by', 'ada');
+    expect(promoted.out).toContain('debian-12@20261123.1 is proposed for production by ada; one more person must approve it:\n');
+    expect((await gabarit('catalog', 'ls', '--store', store)).out).toContain('(production)');
+    const approve = ['catalog', 'approve', 'debian-12', 'production', '--store', store, '--by'];
+    expect(await gabarit(...approve, 'ada')).toMatchObject({ code: 2 });
+    expect((await gabarit(...approve, 'bob')).out).toBe('debian-12@production is 20261123.1 now\n');
+  });
+
   it('go from an output folder to a promoted image', async () => {
     const store = `file:${folder}/store`;
     for (const version of ['20261123.1', '20261123.2']) {

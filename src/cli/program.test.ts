@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
 import { fakeApp } from '../../test/fakes/app.ts';
 import { writeOutputFolder } from '../../test/fakes/output-folder.ts';
+import { AppError } from '../util/errors.ts';
 import { createProgram, runCli } from './program.ts';
 import { cliReference, everyCommand } from './reference.ts';
 
@@ -17,8 +18,10 @@ interface Outcome {
   flags: unknown;
 }
 
-async function gabarit(...argv: string[]): Promise<Outcome> {
+/** Runs a command over a fake application; `this` may change some of it. */
+async function gabarit(this: { targets?: object; deployments?: unknown } | void, ...argv: string[]): Promise<Outcome> {
   const app = fakeApp();
+  if (this) Object.assign(app, { deployments: this.deployments, config: { ...app.config, targets: this.targets } });
   let [out, err, flags] = ['', '', undefined as unknown];
   const code = await runCli(argv, {
     stdout: { write: (text: string) => (out += text) },
@@ -410,7 +413,28 @@ describe('publish and catalog', () => {
     expect((await inStore('prune', '--keep-last', '0', '--apply', '--json')).lines).toMatchObject([
       { applied: true, images: [{ version: '20261123.2' }] },
     ]);
-    expect((await inStore('repair')).out).toBe('debian-12: in order (1 image, 1 channel)\n');
+    const digest = (await inStore('resolve', 'debian-12')).out.trim().split('@')[1];
+    await gabarit('publish', await writeOutputFolder(folder, 'debian-12', '20261123.3'), '--store', store, '--channel', 'dev');
+    const asked: string[][] = [];
+    const pruneAsking = async (answer: object): Promise<Outcome> =>
+      gabarit.call(
+        { targets: { lab: {} }, deployments: async (names: string[]) => asked.push(names) && [answer] },
+        'catalog',
+        'prune',
+        '--keep-last',
+        '0',
+        '--store',
+        store,
+      );
+    expect((await pruneAsking({ target: 'lab', deployments: [{ digest }] })).out).toBe('There is nothing to remove\n');
+    expect(
+      await pruneAsking({ target: 'lab', deployments: [], error: new AppError('STORE_FAILED', 'it is down') }),
+    ).toMatchObject({
+      code: 7,
+      err: expect.stringContaining('lab cannot be asked which images it uses'),
+    });
+    expect(asked).toEqual([[], []]);
+    expect((await inStore('repair')).out).toBe('debian-12: in order (2 images, 1 channel)\n');
     expect((await inStore('site')).out).toContain('index.html\n');
     expect((await inStore('diff', 'debian-12', 'debian-12@dev')).err).toContain('has no inventory.json');
     expect((await gabarit('catalog', 'diff', 'debian-12', 'debian-12@dev')).err).toContain('In which store is debian-12?');

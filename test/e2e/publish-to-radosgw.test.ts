@@ -60,7 +60,7 @@ describe.skipIf(needsRadosgw() || needs('debugfs'))(
       const code = await run.ended;
       return {
         code,
-        last: (run.lines.at(-1) ?? {}) as Record<string, unknown>,
+        last: run.lines.at(-1) ?? {},
         log: JSON.stringify(run.lines.slice(-8)) + run.stderr.join('\n'),
       };
     }

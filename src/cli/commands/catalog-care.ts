@@ -1,4 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander';
+import type { App } from '../../app.ts';
+import { AppError } from '../../util/errors.ts';
 import type { Run } from '../context.ts';
 import { examples } from '../help-text.ts';
 import { type StoreOption, storeOption } from '../store-option.ts';
@@ -6,19 +8,35 @@ import { type StoreOption, storeOption } from '../store-option.ts';
 interface PruneFlags extends StoreOption {
   keepLast?: number;
   keepDays?: number;
+  targets: boolean;
   apply?: boolean;
+}
+
+/** Digests of the images that lie on the targets of the configuration. @throws AppError CONFLICT when one does not answer: it might use anything */
+async function deployedOn(app: App, signal: AbortSignal): Promise<Set<string>> {
+  if (Object.keys(app.config.targets).length === 0) return new Set();
+  const listings = await app.deployments([], undefined, signal);
+  const silent = listings.find(({ error }) => error !== undefined);
+  if (silent) {
+    throw new AppError('CONFLICT', `${silent.target} cannot be asked which images it uses`, {
+      cause: silent.error,
+      hint: `${silent.error?.message ?? ''}. --no-targets removes images without asking.`,
+    });
+  }
+  return new Set(listings.flatMap(({ deployments }) => deployments.map(({ digest }) => digest)));
 }
 
 export function pruneCommand(run: Run): Command {
   return new Command('prune')
     .summary('remove old images')
     .description(
-      'Removes images that are neither among the last ones of their template nor young enough. It only shows what it would remove, until you add --apply.\nWhat a channel points at, what is proposed for one, and what an image that stays was built on, always stays.',
+      'Removes images that are neither among the last ones of their template nor young enough. It only shows what it would remove, until you add --apply.\nWhat a channel points at, what is proposed for one, what lies on a target of the configuration, and what an image that stays was built on, always stays.',
     )
     .argument('[template]', 'only this template')
     .addOption(storeOption())
     .option('--keep-last <count>', 'keep so many of each template, the newest ones', wholeNumber)
     .option('--keep-days <days>', 'keep what was published within so many days', wholeNumber)
+    .option('--no-targets', 'do not ask the targets of the configuration what they use')
     .option('--apply', 'do it')
     .addHelpText(
       'after',
@@ -30,11 +48,13 @@ export function pruneCommand(run: Run): Command {
         ],
       ),
     )
-    .action((template: string | undefined, { store, keepLast, keepDays, apply = false }: PruneFlags) =>
+    .action((template: string | undefined, { store, keepLast, keepDays, targets, apply = false }: PruneFlags) =>
       run(async ({ globals, signal, openApp, answer }) => {
         const { pruneText } = await import('../render/catalog-changes.ts');
-        const catalog = await (await openApp({ kind: 'data' })).catalog(store);
-        const result = await catalog.prune({ keepLast, keepDays }, { template, apply }, signal);
+        const app = await openApp({ kind: 'data' });
+        const catalog = await app.catalog(store);
+        const inUse = targets ? await deployedOn(app, signal) : new Set<string>();
+        const result = await catalog.prune({ keepLast, keepDays }, { template, apply, inUse }, signal);
         answer(result, () => (globals.quiet ? '' : pruneText(result)));
       }),
     );

@@ -57,7 +57,7 @@ export function parseDescriptor(image: ImageBytes, bytes: Buffer): Descriptor {
     }),
   );
   const value = (key: string): string => values.get(key) ?? '';
-  image.refuse(value('version') === '', 'it has no descriptor');
+  image.refuse(value('version') === '', 'it has no descriptor: it may be one of several files of a disk');
   image.refuse(value('parentCID').toLowerCase() !== noParent || values.has('parentFileNameHint'), 'it has a parent');
   const extents = lines.flatMap((line) => {
     const match = /^\s*(?:RW|RDONLY|NOACCESS)\s+(\d+)\s+(\w+)/.exec(line);

@@ -36,7 +36,7 @@ export async function readVmdkFacts(image: ImageBytes): Promise<VmdkFacts> {
   image.refuse(first.length < sectorSize, 'it is too short');
   const start = parseHeader(image, first);
   const { descriptorOffset, descriptorSectors } = start;
-  image.refuse(descriptorOffset === 0, 'it has no descriptor: it is one of several files of a disk');
+  image.refuse(descriptorOffset === 0, 'it has no descriptor: it may be one of several files of a disk');
   image.refuse(descriptorSectors > mostDescriptorSectors, `a descriptor of ${descriptorSectors} sectors is too long`);
   const text = await image.read(descriptorOffset * sectorSize, descriptorSectors * sectorSize, 'its descriptor');
   const descriptor = parseDescriptor(image, text);

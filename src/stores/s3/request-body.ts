@@ -56,8 +56,10 @@ export function bodyOf(payload: Payload, throttle: Throttle, onSent: (bytes: num
       onSent(at + slice.length);
     }
   }
-  // An empty object has no body to stream.
-  return Readable.from(slices(), { objectMode: false, highWaterMark: sliceBytes });
+  const body = Readable.from(slices(), { objectMode: false, highWaterMark: sliceBytes });
+  // The request tells of what ends it. Once the SDK has given a cancelled one up, nobody else listens to its body.
+  body.on('error', () => undefined);
+  return body;
 }
 
 /** The SDK signs a stream as "unsigned"; as its digest is known, it is said (in the step "build"), and the endpoint compares. */

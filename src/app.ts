@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { hostname, tmpdir, userInfo } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { diagnoseStore, type DiagnosedStore, type GivenSettings } from './catalog/diagnose-store.ts';
 import { openCatalog } from './catalog/open-catalog.ts';
@@ -74,6 +74,7 @@ import { readCredential } from './util/credential.ts';
 import { AppError } from './util/errors.ts';
 import { EventBus } from './util/events.ts';
 import { Scope } from './util/scope.ts';
+import { userName } from './util/user-name.ts';
 import { proveKvm, qemu } from './vms/index.ts';
 
 /** The composition root: the one file that names every plugin, and hands them to what needs them. */
@@ -191,7 +192,7 @@ export async function createApp(flags: ConfigFlags, environment: NodeJS.ProcessE
     pack: streamXva,
     credential: (reference) => readCredential(reference, environment),
     stateDir: config.stateDir,
-    by: `${userInfo().username}@${hostname()}`,
+    by: `${userName()}@${hostname()}`,
     version,
     bus,
   };
@@ -277,7 +278,7 @@ export async function createApp(flags: ConfigFlags, environment: NodeJS.ProcessE
     throw new AppError(failure, failed[0]?.message ?? 'The image is not to be trusted');
   }
 
-  const catalogOptions = ({ by = userInfo().username, allowUnsupported }: Actor): CatalogOptions => ({
+  const catalogOptions = ({ by = userName(), allowUnsupported }: Actor): CatalogOptions => ({
     by,
     allowUnsupported,
     approvals: config.catalog.approvals,

@@ -1,9 +1,9 @@
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { HostFact } from '../model/host.ts';
 import { AppError, errnoOf } from '../util/errors.ts';
 import { exec } from '../util/exec.ts';
+import { userName } from '../util/user-name.ts';
 
 /** Why an ordinary user may not make a user namespace, each with what to look at and what to do. */
 const restrictions: { file: string; forbids: (value: string) => boolean; hint: string }[] = [
@@ -30,7 +30,8 @@ async function likelyHint(): Promise<string> {
     const value = await readFile(file, 'utf8').catch(() => '');
     if (forbids(value.trim())) return hint;
   }
-  const { username, uid } = userInfo();
+  const username = userName();
+  const uid = process.getuid?.();
   for (const file of ['/etc/subuid', '/etc/subgid']) {
     const ranges = (await readFile(file, 'utf8').catch(() => '')).split('\n').map((line) => line.split(':'));
     const widest = Math.max(
@@ -88,7 +89,7 @@ export async function inspectNamespaces(cacheDir: string, signal: AbortSignal): 
   }
   const refusal = await overlayRefusal(cacheDir, signal);
   return [
-    { ...namespaces, status: 'ok', found: isRoot ? 'proven, as root' : `proven, as ${userInfo().username}` },
+    { ...namespaces, status: 'ok', found: isRoot ? 'proven, as root' : `proven, as ${userName()}` },
     refusal === undefined
       ? { ...overlay, status: 'ok', found: `proven in ${cacheDir}` }
       : {

@@ -40,7 +40,7 @@ describe.skipIf(needsRoot() || needs('apt-get', 'dpkg-deb', 'newuidmap', 'setpri
   test('gives an ordinary user the same bytes as root', async () => {
     const user = await userWithRange();
     const run = await buildAs(user);
-    expect(run.lines.at(-1)).toMatchObject({ results: [{ outcome: 'done' }] });
+    expect(run.lines.at(-1), JSON.stringify(run.lines.at(-1))).toMatchObject({ results: [{ outcome: 'done' }] });
     expect(await run.ended).toBe(0);
     const { results } = run.lines.at(-1) as unknown as { results: { output: string }[] };
     expect(await digestOfFile(join(results[0]?.output ?? '', 'disk.qcow2'))).toBe(prepared.diskDigest);

@@ -22,13 +22,22 @@ export interface GabaritOptions {
   outputDir: string;
   /** What stands before the command, such as `setpriv`. */
   prefix?: string[];
+  /** The Node.js that runs it; by default the one that runs the tests. */
+  node?: string;
   env?: Record<string, string>;
   onEvent?: (event: EmittedEvent, self: GabaritProcess) => void;
 }
 
 /** Starts the real command line in a process of its own, with `--json`. */
 export function startGabarit(args: string[], options: GabaritOptions): GabaritProcess {
-  const argv = [...(options.prefix ?? []), process.execPath, '--disable-warning=ExperimentalWarning', main, ...args, '--json'];
+  const argv = [
+    ...(options.prefix ?? []),
+    options.node ?? process.execPath,
+    '--disable-warning=ExperimentalWarning',
+    main,
+    ...args,
+    '--json',
+  ];
   const child = start(argv, {
     env: { GABARIT_CACHE: options.cacheDir, GABARIT_OUT: options.outputDir, ...options.env },
   });

@@ -1,4 +1,5 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { exec } from '../../src/util/exec.ts';
 
 /** Somebody who is not root. */
@@ -6,6 +7,8 @@ export interface OrdinaryUser {
   /** What stands before a command that this user runs. */
   prefix: string[];
   env: Record<string, string>;
+  /** A Node.js that this user may run: ours may lie in the home of root, which is closed to others. */
+  node: string;
   /** A folder of this user's own. */
   folder: string;
   /** Removes the folder, and the account if it was made for this. */
@@ -42,10 +45,13 @@ async function asUser(account: string): Promise<OrdinaryUser> {
   // The tests' own folder for temporary files belongs to root alone; one of this name is swept with the others.
   const folder = await mkdtemp(`/tmp/gabarit-test-${process.pid}-user-`);
   await exec(['chown', account, folder]);
+  const node = join(folder, 'node');
+  await copyFile(process.execPath, node);
   const [uid = '', gid = ''] = account.split(':');
   return {
     prefix: ['setpriv', '--reuid', uid, '--regid', gid, '--clear-groups'],
     env: { HOME: folder, TMPDIR: folder },
+    node,
     folder,
     remove: () => rm(folder, { recursive: true }),
   };

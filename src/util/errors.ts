@@ -38,6 +38,11 @@ export const errorTable = {
   TARGET_DENIED: { exit: 7, http: 403, retry: false },
   TARGET_FULL: { exit: 7, http: 507, retry: false },
   TARGET_FAILED: { exit: 7, http: 502, retry: false },
+  DATABASE_FAILED: { exit: 4, http: 503, retry: true },
+  DATABASE_IN_USE: { exit: 4, http: 503, retry: true },
+  DATABASE_TOO_NEW: { exit: 4, http: 503, retry: false },
+  FENCED: { exit: 7, http: 409, retry: false },
+  WORKER_LOST: { exit: 1, http: 500, retry: false },
   TIMEOUT: { exit: 8, http: 504, retry: true },
   CANCELLED: { exit: 130, http: 499, retry: false },
 } as const satisfies Record<string, { exit: number; http: number; retry: boolean }>;

@@ -1,12 +1,112 @@
-import type { BootstrapFacts, BootstrapRequest, Distro, Release } from '../model/distro.ts';
-import type { PlatformId } from '../model/platform.ts';
+import type { BootstrapFacts, BootstrapRequest, Distro, GuestFacts, Release } from '../model/distro.ts';
+import type { Installer } from '../model/installer.ts';
+import type { SigningKey, VendorFile } from '../model/vendor-file.ts';
 
 /** Debian: facts only. Dates from Debian's release and LTS calendars. */
 
+/** Fingerprint compared with that in the package debian-keyring and on www.debian.org/CD/verify. */
+const cdKey: SigningKey = {
+  owner: 'Debian CD signing key <debian-cd@lists.debian.org>',
+  fingerprints: ['DF9B9C49EAA9298432589D76DA87E80D6294BE9B'],
+  url: 'https://www.debian.org/CD/verify',
+  verifiedWith: 'debian-role-keys.gpg of the package debian-keyring',
+  keyring: { path: '/usr/share/keyrings/debian-role-keys.gpg', package: 'debian-keyring' },
+};
+
+/** Media of the newest release lie under `debian-cd/current`, all others in the archive, by their last point release. */
+function netinst(folder: string, release: string): VendorFile {
+  return {
+    id: 'netinst',
+    arch: 'amd64',
+    folder: `https://cdimage.debian.org/${folder}/amd64/iso-cd/`,
+    name: `debian-${release}.*-amd64-netinst.iso`,
+    digests: { name: 'SHA512SUMS', algorithm: 'sha512' },
+    signature: { kind: 'detached', name: 'SHA512SUMS.sign', key: cdKey },
+  };
+}
+
+/** `generic`, not `genericcloud`: the kernel of that one knows no ATA disk, so that it does not see a seed on an emulated CD. */
+function generic(release: string, codename: string): VendorFile {
+  return {
+    id: 'generic',
+    arch: 'amd64',
+    folder: `https://cloud.debian.org/images/cloud/${codename}/latest/`,
+    name: `debian-${release}-generic-amd64.qcow2`,
+    digests: { name: 'SHA512SUMS', algorithm: 'sha512' },
+    signature: { kind: 'none', why: 'Debian publishes no signature beside the SHA512SUMS of its cloud images' },
+  };
+}
+
+const installer: Installer = {
+  kind: 'debian-installer',
+  answers: 'preseed',
+  boot: { kernel: '/install.amd/vmlinuz', initrd: '/install.amd/initrd.gz' },
+  arguments: ['auto=true', 'priority=critical'],
+  deliver: [
+    // It probes no volume for answers, but reads this file before its first question.
+    { by: 'initrd', path: '/preseed.cfg' },
+    { by: 'argument', argument: 'preseed/url={url}' },
+    { by: 'medium', menus: ['/boot/grub/grub.cfg', '/isolinux/isolinux.cfg'], path: '/preseed.cfg' },
+  ],
+};
+
+const guest: GuestFacts = {
+  packages: {
+    'cloud-init': ['cloud-init'],
+    'grow-root': ['cloud-guest-utils'],
+    ssh: ['openssh-server'],
+    sudo: ['sudo'],
+    'time-sync': ['systemd-timesyncd'],
+    initramfs: ['initramfs-tools'],
+    'boot-menu': ['grub2-common'],
+  },
+  kernel: { full: ['linux-image-amd64'], cloud: ['linux-image-cloud-amd64'] },
+  units: { ssh: 'ssh', timeSync: 'systemd-timesyncd' },
+  initramfs: 'initramfs-tools',
+  bootMenu: ['update-grub'],
+  network: 'netplan',
+  selinux: false,
+  agents: {
+    kvm: { packages: ['qemu-guest-agent'], unit: 'qemu-guest-agent' },
+    // Debian has no package of the Xen guest agent; the guest-tools step brings a small one that needs only these.
+    xen: { packages: ['xenstore-utils'], unit: 'gabarit-xen-agent' },
+    vmware: { packages: ['open-vm-tools'], unit: 'open-vm-tools' },
+  },
+  absentModules: [],
+  cloudUser: 'debian',
+};
+
 const releases: Release[] = [
-  { id: '11', codename: 'bullseye', title: 'Debian 11 "bullseye"', endOfLife: { full: '2024-08-14', lts: '2026-08-31' } },
-  { id: '12', codename: 'bookworm', title: 'Debian 12 "bookworm"', endOfLife: { full: '2026-06-10', lts: '2028-06-30' } },
-  { id: '13', codename: 'trixie', title: 'Debian 13 "trixie"', endOfLife: { full: '2028-08-09', lts: '2030-06-30' } },
+  {
+    id: '11',
+    codename: 'bullseye',
+    title: 'Debian 11 "bullseye"',
+    endOfLife: { full: '2024-08-14', lts: '2026-08-31' },
+    installer,
+    media: [netinst('cdimage/archive/11.11.0', '11')],
+    cloudImages: [generic('11', 'bullseye')],
+    guest,
+  },
+  {
+    id: '12',
+    codename: 'bookworm',
+    title: 'Debian 12 "bookworm"',
+    endOfLife: { full: '2026-06-10', lts: '2028-06-30' },
+    installer,
+    media: [netinst('cdimage/archive/latest-oldstable', '12')],
+    cloudImages: [generic('12', 'bookworm')],
+    guest,
+  },
+  {
+    id: '13',
+    codename: 'trixie',
+    title: 'Debian 13 "trixie"',
+    endOfLife: { full: '2028-08-09', lts: '2030-06-30' },
+    installer,
+    media: [netinst('debian-cd/current', '13')],
+    cloudImages: [generic('13', 'trixie')],
+    guest,
+  },
 ];
 
 /** What every image has, whatever its set: it boots, has a network, takes its identity from cloud-init, and can be updated. */
@@ -41,13 +141,6 @@ const standard = ['grub2-common', 'grub-efi-amd64-signed', 'grub-pc-bin', 'less'
 /** What the boot partitions are made of; unpacked beside a minimal image, which does not contain it. */
 const bootLoader = ['grub-common', 'grub-efi-amd64-signed', 'grub-pc-bin', 'shim-signed'];
 
-const guestAgents: Record<PlatformId, string[]> = {
-  kvm: ['qemu-guest-agent'],
-  // Debian has no package of the Xen guest agent; the guest-tools step brings a small one that needs only these.
-  xen: ['xenstore-utils'],
-  vmware: ['open-vm-tools'],
-};
-
 /** As `debian/rules` of Debian's own container images has it: documentation goes, licences stay. */
 const minimalExcludes = [
   '/usr/share/doc/*',
@@ -64,7 +157,6 @@ const minimalExcludes = [
 function bootstrap(release: Release, request: BootstrapRequest): BootstrapFacts {
   const { codename } = release;
   const minimal = request.set === 'minimal';
-  const kernel = request.kernel === 'cloud' ? 'linux-image-cloud-amd64' : 'linux-image-amd64';
   const components = ['main'];
   return {
     repositories: [
@@ -74,14 +166,14 @@ function bootstrap(release: Release, request: BootstrapRequest): BootstrapFacts 
     ],
     keyring: { path: '/usr/share/keyrings/debian-archive-keyring.gpg', package: 'debian-archive-keyring' },
     packages: [
-      kernel,
+      ...(release.guest.kernel[request.kernel] ?? []),
       ...common,
       ...(minimal ? [] : standard),
       // Debian 11's cloud-init can configure networks only through netplan.
       ...(minimal && release.id === '11' ? ['netplan.io'] : []),
       // Until Debian 12 the resolver was part of the package systemd, and /bin became a link to /usr/bin by the installer's hand.
       ...(release.id === '11' ? [] : ['systemd-resolved', 'usr-is-merged']),
-      ...request.platforms.flatMap((platform) => guestAgents[platform]),
+      ...request.platforms.flatMap((platform) => release.guest.agents[platform]?.packages ?? []),
     ].toSorted(),
     tools: minimal ? bootLoader : [],
     checksumSeed: release.id !== '11',
@@ -89,4 +181,12 @@ function bootstrap(release: Release, request: BootstrapRequest): BootstrapFacts 
   };
 }
 
-export const debian: Distro = { id: 'debian', title: 'Debian', family: 'debian', releases, bootstrap };
+export const debian: Distro = {
+  id: 'debian',
+  title: 'Debian',
+  osReleaseId: 'debian',
+  family: 'apt',
+  arches: { amd64: 'amd64' },
+  releases,
+  bootstrap,
+};

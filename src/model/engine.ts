@@ -49,6 +49,16 @@ export interface Pinned {
   guestSources: string;
 }
 
+/** What an engine is asked before anything is fetched. */
+export type RefusalRequest = Pick<PinRequest, 'template' | 'distro' | 'release'>;
+
+/** Why a template cannot be made: the key that is wrong (`['disk', 'firmware']`), a sentence without its place, and what to do. */
+export interface Refusal {
+  path: (string | number)[];
+  message: string;
+  hint?: string;
+}
+
 /** A way to make a disk from a plan. */
 export interface Engine {
   id: string;
@@ -56,6 +66,8 @@ export interface Engine {
   revision: string;
   options: ZodType;
   requires: Tool[];
+  /** Everything of a template that it could never make, by facts alone: pure, quick. Asked when a definition is read. */
+  refuse?(request: RefusalRequest): Refusal[];
   /** Asks the mirrors for exact packages. @throws AppError PACKAGE_NOT_FOUND, MIRROR_UNREACHABLE, SIGNATURE_INVALID */
   pin(request: PinRequest, ctx: Pick<StepContext, 'cacheDir' | 'offline' | 'signal' | 'emit'>): Promise<Pinned>;
   build(plan: Plan, ctx: StepContext): Promise<Built>;

@@ -10,7 +10,7 @@ const idSchema = z
     /^[a-z0-9][a-z0-9._-]{0,62}$/,
     'must be 1 to 63 of lower-case letters, digits, ".", "_" and "-", starting with a letter or digit',
   );
-const packageName = z.string().regex(/^[a-z0-9][a-z0-9+.-]+$/, 'must be a Debian package name');
+const packageName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9+._-]+$/, 'must be the name of a package');
 const userName = z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'must be a user name');
 /** A path inside the folder of the definition that names it: relative, no `..`. */
 const localPath = z
@@ -38,6 +38,9 @@ const parameter = z.union([z.string(), z.number(), z.boolean(), z.array(z.string
 
 export const shippedSteps = ['base', 'cloud-init', 'guest-tools', 'ssh', 'hardening', 'seal'] as const;
 export type ShippedStep = (typeof shippedSteps)[number];
+
+export const distroIds = ['debian', 'ubuntu', 'rocky', 'almalinux', 'centos-stream', 'rhel', 'opensuse'] as const;
+export const engineIds = ['bootstrap', 'cloud-image', 'installer', 'packer'] as const;
 
 export const provisionSchema = z.union(
   [
@@ -137,7 +140,7 @@ export const templateSchema = z.strictObject({
     .default('')
     .describe('One line for people')
     .meta({ examples: ['Debian 12 with nginx'] }),
-  distro: z.enum(['debian']).describe('The operating system'),
+  distro: z.enum(distroIds).describe('The operating system'),
   release: z
     .union([z.string(), z.number()], { error: 'must be a number or a codename' })
     .meta({ examples: ['bookworm'] })
@@ -158,7 +161,7 @@ export const templateSchema = z.strictObject({
     .meta({ examples: [['kvm']] }),
   engine: z
     .strictObject({
-      name: z.enum(['bootstrap']).default('bootstrap').describe('The way in which the disk is made'),
+      name: z.enum(engineIds).default('bootstrap').describe('The way in which the disk is made'),
       options: z
         .record(z.string(), z.unknown())
         .default({})

@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
 import { z } from 'zod';
-import type { Distro } from '../model/distro.ts';
+import { type Distro, findRelease } from '../model/distro.ts';
 import type { Engine } from '../model/engine.ts';
 import type { Definition } from '../model/plan.ts';
 import { type Template, templateSchema } from '../model/template.ts';
@@ -19,8 +19,8 @@ export interface LoadOptions {
   /** Folders of definitions, the first one that has a name wins. */
   folders: readonly string[];
   distros: readonly Distro[];
-  /** To check `engine.options` too. */
-  engines?: readonly Pick<Engine, 'id' | 'options'>[];
+  /** To check `engine` too: its options, and what it refuses. */
+  engines?: readonly Pick<Engine, 'id' | 'options' | 'refuse'>[];
   /** The day by which waivers and releases are judged; now by default. */
   now?: Date;
   signal?: AbortSignal | undefined;
@@ -64,7 +64,8 @@ export async function loadTemplate(nameOrPath: string, options: LoadOptions): Pr
   const issues = parsed.success ? [] : faultsOfIssues(parsed.error.issues, tree, templateJsonSchema());
   add(issues.filter((fault) => fault.message !== missing || !excused(fault)));
   const parts = wellFormedParts(value);
-  add(engineFaults(parts, tree, options.engines ?? []));
+  add(engineFaults(parts, tree, options.engines));
+  if (parsed.success) add(engineRefusals(parsed.data, options));
   add(semanticFaults(parts, tree, options.distros, today));
   const local = await checkLocalFiles(parts, tree);
   add(local.faults);
@@ -97,10 +98,23 @@ async function definitionOf(tree: MapTree): Promise<Definition> {
   return { template: String(value['name']), digest: digestOfJson([value, contents.toSorted(([a], [b]) => (a < b ? -1 : 1))]) };
 }
 
-function engineFaults({ engine: chosen }: TemplateParts, tree: Tree, engines: NonNullable<LoadOptions['engines']>): PathFault[] {
-  const engine = engines.find(({ id }) => id === chosen?.name);
+function engineFaults({ engine: chosen }: TemplateParts, tree: Tree, engines: LoadOptions['engines']): PathFault[] {
+  const engine = engines?.find(({ id }) => id === chosen?.name);
   const issues = engine?.options.safeParse(chosen?.options, { error: plainMessage }).error?.issues ?? [];
   if (!engine || issues.length === 0) return [];
   const schema = z.toJSONSchema(engine.options, { io: 'input', unrepresentable: 'any' }) as JsonSchema;
   return faultsOfIssues(issues, tree, schema, ['engine', 'options']);
+}
+
+/** What the engine could never make of this template. */
+function engineRefusals(template: Template, { distros, engines }: LoadOptions): PathFault[] {
+  const distro = distros.find(({ id }) => id === template.distro);
+  const release = distro && findRelease(distro, template.release);
+  if (!engines || !distro || !release) return [];
+  const engine = engines.find(({ id }) => id === template.engine.name);
+  if (engine) return engine.refuse?.({ template, distro, release }) ?? [];
+  const known = engines.map(({ id }) => id).join(', ');
+  return [
+    { path: ['engine', 'name'], message: `there is no engine ${template.engine.name} here`, hint: `Known engines: ${known}` },
+  ];
 }

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { debian } from '../../src/distros/debian.ts';
 import type { Distro } from '../../src/model/distro.ts';
 import type { AppError } from '../../src/util/errors.ts';
 import { AppError as AnyAppError } from '../../src/util/errors.ts';
@@ -20,16 +21,9 @@ export function folderOf(files: Record<string, string | Uint8Array>): string {
 /** The day on which the tests judge waivers and releases. */
 export const now = new Date('2026-11-23T12:00:00Z');
 
-/** A distribution with releases of all ages. */
+/** A distribution with releases of all ages, of which nothing can be built. */
 export const distro: Distro = {
-  id: 'debian',
-  title: 'Debian',
-  family: 'debian',
-  releases: [
-    { id: '11', codename: 'bullseye', title: 'Debian 11 "bullseye"', endOfLife: { full: '2024-08-14', lts: '2026-08-31' } },
-    { id: '12', codename: 'bookworm', title: 'Debian 12 "bookworm"', endOfLife: { full: '2026-06-10', lts: '2028-06-30' } },
-    { id: '13', codename: 'trixie', title: 'Debian 13 "trixie"', endOfLife: { full: '2028-08-09', lts: '2030-06-30' } },
-  ],
+  ...debian,
   bootstrap: () => {
     throw new Error('definitions are read without it');
   },

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Built, Engine } from '../../model/engine.ts';
+import type { Built, Engine, Refusal, RefusalRequest } from '../../model/engine.ts';
 import type { Distro } from '../../model/distro.ts';
 import type { Plan } from '../../model/plan.ts';
 import { platforms } from '../../model/platform.ts';
@@ -39,16 +39,28 @@ export function bootstrapEngine(config: BootstrapConfig): Engine {
     revision: engineRevision,
     options: bootstrapOptions,
     requires: [],
+    refuse,
     pin: (request, ctx) => pinPackages(request, config, ctx),
     build: (plan, ctx) => build(plan, config.distros, ctx),
   };
+}
+
+function refuse({ distro }: RefusalRequest): Refusal[] {
+  if (distro.bootstrap) return [];
+  return [
+    {
+      path: ['engine', 'name'],
+      message: `${distro.title} cannot be made from its packages alone`,
+      hint: 'Use the engine cloud-image, installer or packer.',
+    },
+  ];
 }
 
 async function build(plan: Plan, distros: Distro[], ctx: StepContext): Promise<Built> {
   const { template } = plan;
   const distro = distros.find(({ id }) => id === template.distro);
   const release = distro?.releases.find(({ id }) => id === plan.release.id);
-  if (distro === undefined || release === undefined) throw new Error(`unknown release ${plan.release.id}`);
+  if (distro?.bootstrap === undefined || release === undefined) throw new Error(`unknown release ${plan.release.id}`);
   const facts = distro.bootstrap(release, {
     arch: plan.arch,
     kernel: template.kernel,

@@ -24,6 +24,7 @@ export async function pinPackages(
 ): Promise<Pinned> {
   const { template, arch, distro, release, repositoryKeys } = request;
   const { kernel, platforms, packages, disk } = template;
+  if (!distro.bootstrap) throw new TypeError(`${distro.id} has no facts for this engine`);
   const facts = distro.bootstrap(release, { arch, kernel, set: packages.set, platforms, firmware: disk.firmware });
   const mirrors = await findMirrors(config.mirrors);
   const own = await Promise.all(

@@ -1,0 +1,120 @@
+import type { Distro, GuestFacts, Release } from '../model/distro.ts';
+import type { Installer } from '../model/installer.ts';
+import type { SigningKey, VendorFile } from '../model/vendor-file.ts';
+
+/**
+ * Ubuntu: facts only. `endOfLife.lts` is that of the standard support, which is free for all; Ubuntu Pro goes on after it, but is
+ * free for a few machines of one person only.
+ */
+
+const isoKey: SigningKey = {
+  owner: 'Ubuntu CD Image Automatic Signing Key (2012) <cdimage@ubuntu.com>',
+  fingerprints: ['843938DF228D22F7B3742BC0D94AA3F0EFE21092'],
+  url: 'https://ubuntu.com/tutorials/how-to-verify-ubuntu',
+  verifiedWith: 'several public repositories that verify with it; the key itself was not seen',
+  keyring: { path: '/usr/share/keyrings/ubuntu-archive-keyring.gpg', package: 'ubuntu-keyring' },
+};
+
+const cloudKey: SigningKey = {
+  owner: 'UEC Image Automatic Signing Key <cdimage@ubuntu.com>',
+  fingerprints: ['D2EB44626FDDC30B513D5BB71A5D6C4C7DB87C81'],
+  url: 'https://documentation.ubuntu.com/public-images/',
+  verifiedWith: 'several public repositories that verify with it; the key itself was not seen',
+  keyring: { path: '/usr/share/keyrings/ubuntu-cloudimage-keyring.gpg', package: 'ubuntu-keyring' },
+};
+
+function liveServer(release: string): VendorFile {
+  return {
+    id: 'live-server',
+    arch: 'amd64',
+    folder: `https://releases.ubuntu.com/${release}/`,
+    name: `ubuntu-${release}*-live-server-amd64.iso`,
+    digests: { name: 'SHA256SUMS', algorithm: 'sha256' },
+    signature: { kind: 'detached', name: 'SHA256SUMS.gpg', key: isoKey },
+  };
+}
+
+function cloudImage(release: string, codename: string): VendorFile {
+  return {
+    id: 'server-cloudimg',
+    arch: 'amd64',
+    folder: `https://cloud-images.ubuntu.com/releases/${codename}/release/`,
+    name: `ubuntu-${release}-server-cloudimg-amd64.img`,
+    digests: { name: 'SHA256SUMS', algorithm: 'sha256' },
+    signature: { kind: 'detached', name: 'SHA256SUMS.gpg', key: cloudKey },
+  };
+}
+
+const installer: Installer = {
+  kind: 'subiquity',
+  answers: 'autoinstall',
+  boot: { kernel: '/casper/vmlinuz', initrd: '/casper/initrd' },
+  // Without it, it asks whether to go on, even with answers.
+  arguments: ['autoinstall'],
+  deliver: [
+    { by: 'volume', volumeId: 'cidata', files: ['/user-data', '/meta-data'] },
+    { by: 'argument', argument: 'ds=nocloud;s={url}' },
+    { by: 'medium', menus: ['/boot/grub/grub.cfg'], path: '/autoinstall.yaml' },
+  ],
+};
+
+const guest: GuestFacts = {
+  packages: {
+    'cloud-init': ['cloud-init'],
+    'grow-root': ['cloud-guest-utils'],
+    ssh: ['openssh-server'],
+    sudo: ['sudo'],
+    'time-sync': ['systemd-timesyncd'],
+    initramfs: ['initramfs-tools'],
+    'boot-menu': ['grub2-common'],
+  },
+  // linux-virtual has no modules-extra: on UEFI the console of XCP-ng is garbled without them.
+  kernel: { full: ['linux-image-generic'], cloud: ['linux-image-virtual'] },
+  units: { ssh: 'ssh', timeSync: 'systemd-timesyncd' },
+  initramfs: 'initramfs-tools',
+  bootMenu: ['update-grub'],
+  network: 'netplan',
+  selinux: false,
+  agents: {
+    kvm: { packages: ['qemu-guest-agent'], unit: 'qemu-guest-agent' },
+    // Its xe-guest-utilities is not used: that of 24.04 does not report addresses (xenserver/xe-guest-utilities#164).
+    xen: { packages: ['xenstore-utils'], unit: 'gabarit-xen-agent' },
+    vmware: { packages: ['open-vm-tools'], unit: 'open-vm-tools' },
+  },
+  absentModules: [],
+  cloudUser: 'ubuntu',
+};
+
+function longTerm(id: string, codename: string, name: string, end: string, more: Partial<Release> = {}): Release {
+  return {
+    id,
+    codename,
+    title: `Ubuntu ${id} LTS "${name}"`,
+    endOfLife: { full: end, lts: end },
+    installer,
+    media: [liveServer(id)],
+    cloudImages: [cloudImage(id, codename)],
+    guest,
+    ...more,
+  };
+}
+
+/** From 25.10 on, chrony keeps the time. */
+const withChrony: GuestFacts = {
+  ...guest,
+  packages: { ...guest.packages, 'time-sync': ['chrony'] },
+  units: { ssh: 'ssh', timeSync: 'chrony' },
+};
+
+export const ubuntu: Distro = {
+  id: 'ubuntu',
+  title: 'Ubuntu',
+  osReleaseId: 'ubuntu',
+  family: 'apt',
+  arches: { amd64: 'amd64' },
+  releases: [
+    longTerm('22.04', 'jammy', 'Jammy Jellyfish', '2027-04-01'),
+    longTerm('24.04', 'noble', 'Noble Numbat', '2029-05-31'),
+    longTerm('26.04', 'resolute', 'Resolute Raccoon', '2031-04-30', { guest: withChrony }),
+  ],
+};

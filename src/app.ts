@@ -96,7 +96,8 @@ export interface App {
   version: string;
   templates(): Promise<TemplateSummary[]>;
   newTemplate(name: string, from: string, folder: string): Promise<string>;
-  plan(name: string, options: { arch?: Arch; offline: boolean }, signal: AbortSignal): Promise<Plan>;
+  /** `allowEndOfLife`: also of a release that nobody repairs any more. */
+  plan(name: string, options: { arch?: Arch; offline: boolean; allowEndOfLife?: boolean }, signal: AbortSignal): Promise<Plan>;
   build(request: BuildRequest, signal: AbortSignal): Promise<BuildResult[]>;
   /** Proves the image in an output folder; a failed check is a verdict, not an error. */
   verify(folder: string, options: { boot: boolean }, signal: AbortSignal): Promise<Verdict[]>;
@@ -296,8 +297,8 @@ export async function createApp(flags: ConfigFlags, environment: NodeJS.ProcessE
     version,
     templates: async () => withNewest(await listTemplates(load), config.outputDir),
     newTemplate: (name, from, folder) => newTemplate({ name, from, folder, folders: config.templateDirs }),
-    async plan(name, { arch, offline }, signal) {
-      const loaded = await loadTemplate(name, { ...load, signal });
+    async plan(name, { arch, offline, allowEndOfLife }, signal) {
+      const loaded = await loadTemplate(name, { ...load, allowEndOfLife, signal });
       return makePlan(loaded, arch, services, { cacheDir: config.cacheDir, offline, signal, emit: bus.emitter(name) });
     },
     build: (request, signal) => buildAll(request, services, signal),

@@ -118,6 +118,7 @@ describe('build', () => {
         jobs: 2,
         force: true,
         offline: true,
+        allowEndOfLife: false,
         verify: true,
         checkReproducible: true,
         outputDir: '/work/out',

@@ -68,8 +68,11 @@ const guest: GuestFacts = {
     initramfs: ['initramfs-tools'],
     'boot-menu': ['grub2-common'],
   },
-  // linux-virtual has no modules-extra: on UEFI the console of XCP-ng is garbled without them.
-  kernel: { full: ['linux-image-generic'], cloud: ['linux-image-virtual'] },
+  kernel: {
+    full: ['linux-image-generic'],
+    cloud: ['linux-image-virtual'],
+    cloudLacks: { xen: 'without linux-modules-extra, its console is garbled on UEFI machines of XCP-ng' },
+  },
   units: { ssh: 'ssh', timeSync: 'systemd-timesyncd' },
   initramfs: 'initramfs-tools',
   bootMenu: ['update-grub'],

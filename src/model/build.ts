@@ -18,6 +18,8 @@ export interface BuildRequest {
   verify: boolean;
   /** Use only what the cache holds: no network. */
   offline: boolean;
+  /** Build a release that nobody repairs any more. */
+  allowEndOfLife?: boolean;
   /** `out` */
   outputDir: string;
 }

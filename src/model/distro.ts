@@ -47,8 +47,8 @@ export interface GuestAgent {
 /** What an installed system of this release is made of. */
 export interface GuestFacts {
   packages: Record<PackageUse, string[]>;
-  /** The kernel's packages. Releases without a smaller kernel for clouds have no `cloud`. */
-  kernel: { full: string[]; cloud?: string[] };
+  /** The kernel's packages. Releases without a smaller kernel for clouds have no `cloud`; `cloudLacks` tells why it does not serve a platform. */
+  kernel: { full: string[]; cloud?: string[]; cloudLacks?: Partial<Record<PlatformId, string>> };
   /** Names of systemd units, without `.service`. */
   units: { ssh: string; timeSync: string };
   initramfs: 'initramfs-tools' | 'dracut';

@@ -107,7 +107,7 @@ async function planStep(name: string, request: BuildRequest, services: Services,
   try {
     const plan =
       request.planFile === undefined
-        ? await planOf(name, services, ctx)
+        ? await planOf(name, request, services, ctx)
         : await readPlan(request.planFile, services.provisionDir);
     const count = plan.lock.packages.length;
     ctx.emit({
@@ -129,8 +129,9 @@ async function planStep(name: string, request: BuildRequest, services: Services,
   }
 }
 
-async function planOf(name: string, services: Services, ctx: StepContext): Promise<Plan> {
-  const loaded = await loadTemplate(name, { ...services.load, engines: services.engines, signal: ctx.signal });
+async function planOf(name: string, request: BuildRequest, services: Services, ctx: StepContext): Promise<Plan> {
+  const { allowEndOfLife } = request;
+  const loaded = await loadTemplate(name, { ...services.load, engines: services.engines, allowEndOfLife, signal: ctx.signal });
   for (const { message, file, line, column } of loaded.warnings) {
     ctx.emit({
       type: 'log',

@@ -22,7 +22,7 @@ export async function listTemplates(options: LoadOptions): Promise<TemplateSumma
 
 async function summarize(name: string, file: string, options: LoadOptions): Promise<TemplateSummary | undefined> {
   try {
-    const { template } = await loadTemplate(file, options);
+    const { template } = await loadTemplate(file, { ...options, allowEndOfLife: true });
     const { description, distro, release, platforms, formats } = template;
     return { name, file, description, distro, release, platforms, formats };
   } catch (error) {

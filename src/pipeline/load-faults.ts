@@ -26,6 +26,15 @@ export function placeFault(tree: Tree, { path, message, hint, atKey, place }: Pa
   return faultAt(place ?? (atKey ? keyPlaceOf(tree, path) : placeOf(tree, path)), text, hint);
 }
 
+/** For a sound template of a release that nobody repairs any more. */
+export function supportEnded(file: string, fault: Fault): AppError {
+  const { hint, ...rest } = fault;
+  return new AppError('SUPPORT_ENDED', `${file} is made from a release without any support`, {
+    faults: [rest],
+    ...(hint === undefined ? {} : { hint }),
+  });
+}
+
 /** One error for all faults, in the order in which they stand in the files. */
 export function invalidTemplate(file: string, faults: Fault[], details: Record<string, unknown> = {}): AppError {
   const files = [...new Set([file, ...faults.map((fault) => fault.file ?? file)])];

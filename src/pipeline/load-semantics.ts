@@ -1,10 +1,11 @@
-import { type Distro, findRelease, type Release } from '../model/distro.ts';
+import type { Distro } from '../model/distro.ts';
 import { provisionSteps } from '../model/provision-steps.ts';
 import { formatSize } from '../model/size.ts';
 import { provisionSchema, repositorySchema, type Template, templateSchema } from '../model/template.ts';
 import { didYouMean } from '../util/suggest.ts';
 import type { PathFault } from './load-faults.ts';
 import { faultsOfIssues, plainMessage } from './load-issues.ts';
+import { releaseFaults, releaseOf, supportWarnings } from './load-support.ts';
 import type { Tree } from './load-tree.ts';
 
 /** The keys of a definition that are well-formed by themselves, so that one fault does not hide another. */
@@ -30,7 +31,8 @@ const mebibyte = 2 ** 20;
 export function semanticFaults(parts: TemplateParts, tree: Tree, distros: readonly Distro[], today: string): PathFault[] {
   return [
     ...releaseFaults(parts, distros),
-    ...packageFaults(parts),
+    ...packageFaults(parts, distros),
+    ...distroFaults(parts, distros),
     ...diskFaults(parts),
     ...repositoryFaults(parts),
     ...stepFaults(parts, tree),
@@ -39,34 +41,68 @@ export function semanticFaults(parts: TemplateParts, tree: Tree, distros: readon
   ];
 }
 
-function releaseOf({ distro: id, release }: TemplateParts, distros: readonly Distro[]): { distro?: Distro; release?: Release } {
-  const distro = distros.find((candidate) => candidate.id === id);
-  if (!distro || release === undefined) return {};
-  const found = findRelease(distro, release);
-  return found ? { distro, release: found } : { distro };
-}
+const aptName = /^[a-z0-9][a-z0-9+.-]+$/;
 
-function releaseFaults(parts: TemplateParts, distros: readonly Distro[]): PathFault[] {
-  const { distro, release } = releaseOf(parts, distros);
-  if (!distro || release || parts.release === undefined) return [];
-  const known = distro.releases.map(({ id, codename }) => `${id} (${codename})`).join(', ');
-  // A number beside another one is not a slip.
-  const names = /^\d+$/.test(parts.release) ? [] : distro.releases.map(({ codename }) => codename);
-  const near = didYouMean(parts.release, names);
+function packageFaults(parts: TemplateParts, distros: readonly Distro[]): PathFault[] {
+  const { packages } = parts;
+  const { distro } = releaseOf(parts, distros);
+  const added = new Set(packages?.add);
+  const names = (['add', 'remove'] as const).flatMap((list) =>
+    (packages?.[list] ?? []).map((name, index) => ({ name, path: ['packages', list, index] })),
+  );
   return [
-    {
-      path: ['release'],
-      message: `${distro.title} has no release ${JSON.stringify(parts.release)} here${near}`,
-      hint: `Known releases: ${known}`,
-    },
+    ...names.flatMap(({ name, path }) =>
+      distro?.family === 'apt' && !aptName.test(name)
+        ? [
+            {
+              path,
+              message: `${JSON.stringify(name)} cannot be the name of a package of ${distro.title}: lower-case letters, digits, "+", "-" and ".", two at least`,
+            },
+          ]
+        : [],
+    ),
+    ...(packages?.remove ?? []).flatMap((name, index) =>
+      added.has(name) ? [{ path: ['packages', 'remove', index], message: `${name} is both added and removed` }] : [],
+    ),
   ];
 }
 
-function packageFaults({ packages }: TemplateParts): PathFault[] {
-  const added = new Set(packages?.add);
-  return (packages?.remove ?? []).flatMap((name, index) =>
-    added.has(name) ? [{ path: ['packages', 'remove', index], message: `${name} is both added and removed` }] : [],
-  );
+/** What the distribution has not. */
+function distroFaults(parts: TemplateParts, distros: readonly Distro[]): PathFault[] {
+  const { distro, release } = releaseOf(parts, distros);
+  if (!distro || !release) return [];
+  const faults: PathFault[] = [];
+  const { kernel } = release.guest;
+  if (parts.kernel === 'cloud' && !kernel.cloud) {
+    faults.push({ path: ['kernel'], message: `${release.title} has no smaller kernel`, hint: 'Use kernel: full.' });
+  } else if (parts.kernel === 'cloud') {
+    for (const [index, platform] of (parts.platforms ?? []).entries()) {
+      const why = kernel.cloudLacks?.[platform];
+      if (why === undefined) continue;
+      const hint = `Use kernel: full, or leave ${platform} out.`;
+      faults.push({
+        path: ['platforms', index],
+        message: `the cloud kernel of ${release.title} does not serve ${platform}: ${why}`,
+        hint,
+      });
+    }
+  }
+  if (parts.snapshot !== undefined && !distro.bootstrap) {
+    faults.push({
+      path: ['snapshot'],
+      message: `${distro.title} is not made from a snapshot of its packages`,
+      hint: 'Remove it.',
+    });
+  }
+  if (distro.family !== 'apt' && parts.repositories.length > 0) {
+    const hint = `Add it with a script of your own, in provisioning.`;
+    faults.push({
+      path: ['repositories'],
+      message: `further repositories are for distributions with apt; ${distro.title} uses ${distro.family}`,
+      hint,
+    });
+  }
+  return faults;
 }
 
 function diskFaults({ disk }: TemplateParts): PathFault[] {
@@ -137,16 +173,8 @@ function repeatedFaults(key: string, values: readonly string[]): PathFault[] {
 
 /** What is allowed but should be known. `today` is an ISO date. */
 export function semanticWarnings(parts: TemplateParts, distros: readonly Distro[], today: string): PathFault[] {
-  const warnings: PathFault[] = [];
-  const { release } = releaseOf(parts, distros);
-  if (release && release.endOfLife.lts < today) {
-    const hint = 'No more security updates: use a newer release.';
-    warnings.push({ path: ['release'], message: `all support of ${release.title} ended on ${release.endOfLife.lts}`, hint });
-  } else if (release && release.endOfLife.full < today) {
-    const hint = `Long-term support by volunteers lasts until ${release.endOfLife.lts}.`;
-    warnings.push({ path: ['release'], message: `regular support of ${release.title} ended on ${release.endOfLife.full}`, hint });
-  }
-  if (parts.kernel === 'cloud' && parts.platforms?.includes('vmware')) {
+  const warnings = supportWarnings(parts, distros, today);
+  if (parts.kernel === 'cloud' && parts.distro === 'debian' && parts.platforms?.includes('vmware')) {
     const message = 'the cloud kernel knows only the VMware devices PVSCSI, NVMe and VMXNET3, not LSI Logic and e1000';
     warnings.push({ path: ['kernel'], message, hint: 'Give the machines those devices, or use kernel: full.' });
   }

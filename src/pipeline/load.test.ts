@@ -65,8 +65,22 @@ describe('a good definition', () => {
     ['11', '3:10: release: all support of Debian 11 "bullseye" ended on 2026-08-31'],
     ['bookworm', '3:10: release: regular support of Debian 12 "bookworm" ended on 2026-06-10'],
   ])('of an old release (%s) is warned about', async (release, warning) => {
-    const { warnings } = await load(folderOf({ 't.yaml': head.replace('13', release) }));
+    const folder = folderOf({ 't.yaml': head.replace('13', release) });
+    const { warnings } = await loadTemplate('t', { folders: [folder], distros: [distro], now, allowEndOfLife: true });
     expect(warnings.map(({ line, column, message }) => `${line}:${column}: ${message}`)).toEqual([warning]);
+  });
+
+  test('that nobody repairs any more is refused, with its place, unless one insists', async () => {
+    const error = await appErrorOf(load(folderOf({ 't.yaml': head.replace('13', '11') })));
+    expect(error.code).toBe('SUPPORT_ENDED');
+    expect(lines(error)).toEqual(['3:10: release: all support of Debian 11 "bullseye" ended on 2026-08-31']);
+    expect(error.hint).toContain('--allow-end-of-life');
+  });
+
+  test('is not refused on the last day of its support', async () => {
+    const folder = folderOf({ 't.yaml': head.replace('13', '11') });
+    expect((await load(folder, 't', new Date('2026-08-31T23:00:00Z'))).warnings).toHaveLength(1);
+    expect((await appErrorOf(load(folder, 't', new Date('2026-09-01T00:00:00Z')))).code).toBe('SUPPORT_ENDED');
   });
 
   test('with the cloud kernel is warned about the VMware devices that it lacks', async () => {

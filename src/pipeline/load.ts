@@ -8,12 +8,13 @@ import { type JsonSchema, templateJsonSchema } from '../model/template-json-sche
 import { digestOfFile, digestOfJson } from '../util/digest.ts';
 import { AppError, type Fault } from '../util/errors.ts';
 import { loadChain } from './load-chain.ts';
-import { faultAt, invalidTemplate, type PathFault, placeFault } from './load-faults.ts';
+import { faultAt, invalidTemplate, type PathFault, placeFault, supportEnded } from './load-faults.ts';
 import { findDefinition, isPath } from './load-file.ts';
 import { faultsOfIssues, missing, plainMessage } from './load-issues.ts';
 import { checkLocalFiles } from './load-local-files.ts';
 import { semanticFaults, semanticWarnings, type TemplateParts, wellFormedParts } from './load-semantics.ts';
-import { keyPlaceOf, type Path, pathText, type Place, placeOf, plainOf, type MapTree, type Tree } from './load-tree.ts';
+import { endOfLifeFaults } from './load-support.ts';
+import { keyPlaceOf, type Path, pathText, type Place, placeOf, plainOf, type MapTree, type Tree, treeAt } from './load-tree.ts';
 
 export interface LoadOptions {
   /** Folders of definitions, the first one that has a name wins. */
@@ -23,6 +24,8 @@ export interface LoadOptions {
   engines?: readonly Pick<Engine, 'id' | 'options' | 'refuse'>[];
   /** The day by which waivers and releases are judged; now by default. */
   now?: Date;
+  /** Accept a release that nobody repairs any more. */
+  allowEndOfLife?: boolean | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -43,7 +46,8 @@ export interface LoadedTemplate {
 
 /**
  * Reads a definition by name or path, with all that it extends, and checks everything that can be known without a network.
- * @throws AppError TEMPLATE_NOT_FOUND with near names; TEMPLATE_INVALID with all faults and their places; CONFLICT; CANCELLED
+ * @throws AppError TEMPLATE_NOT_FOUND with near names; TEMPLATE_INVALID with all faults and their places; SUPPORT_ENDED when that is the only one;
+ *   CONFLICT; CANCELLED
  */
 export async function loadTemplate(nameOrPath: string, options: LoadOptions): Promise<LoadedTemplate> {
   if (options.signal?.aborted) throw new AppError('CANCELLED', `Cancelled: reading ${nameOrPath}`);
@@ -65,7 +69,7 @@ export async function loadTemplate(nameOrPath: string, options: LoadOptions): Pr
   add(issues.filter((fault) => fault.message !== missing || !excused(fault)));
   const parts = wellFormedParts(value);
   add(engineFaults(parts, tree, options.engines));
-  if (parsed.success) add(engineRefusals(parsed.data, options));
+  if (parsed.success) add(engineRefusals(parsed.data, options).map((fault) => movedTo(['distro'], fault, tree)));
   add(semanticFaults(parts, tree, options.distros, today));
   const local = await checkLocalFiles(parts, tree);
   add(local.faults);
@@ -74,6 +78,11 @@ export async function loadTemplate(nameOrPath: string, options: LoadOptions): Pr
     const hint = 'Build one that extends it, or remove "abstract".';
     faults.push(faultAt(keyPlaceOf(tree, ['abstract']), 'this template is only a base for others', hint));
   }
+  const ended = options.allowEndOfLife
+    ? []
+    : endOfLifeFaults(parts, options.distros, today).map((fault) => placeFault(tree, fault));
+  if (parsed.success && faults.length === 0 && ended[0]) throw supportEnded(file, ended[0]);
+  faults.push(...ended);
   if (!parsed.success || faults.length > 0) throw invalidTemplate(file, faults, { abstract: onlyAbstract });
   return {
     template: parsed.data,
@@ -104,6 +113,11 @@ function engineFaults({ engine: chosen }: TemplateParts, tree: Tree, engines: Lo
   if (!engine || issues.length === 0) return [];
   const schema = z.toJSONSchema(engine.options, { io: 'input', unrepresentable: 'any' }) as JsonSchema;
   return faultsOfIssues(issues, tree, schema, ['engine', 'options']);
+}
+
+/** A fault of a value that is not written there, for one cannot point at a default. */
+function movedTo(path: Path, fault: PathFault, tree: Tree): PathFault {
+  return treeAt(tree, fault.path) ? fault : { ...fault, path };
 }
 
 /** What the engine could never make of this template. */

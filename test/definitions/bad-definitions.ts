@@ -48,6 +48,19 @@ export const badDefinitions: BadDefinition[] = [
   // Values
   whole('unknown distro', 'name: t\ndistro: debain\nrelease: 12\n'),
   whole('unknown release', 'name: t\ndistro: debian\nrelease: bokworm\n'),
+  whole('a number near that of a release', 'name: t\ndistro: ubuntu\nrelease: 24.10\n'),
+  whole('a release of nobody, and another fault', 'name: t\ndistro: debian\nrelease: 11\nkernal: full\n'),
+  whole(
+    'what a distribution has not',
+    'name: t\ndistro: rocky\nrelease: 9\nkernel: cloud\nsnapshot: 20261101T000000Z\nrepositories:\n  - { name: v, uri: "https://packages.example", suite: x, key: k.asc }\n',
+    { 'k.asc': '-----BEGIN PGP PUBLIC KEY BLOCK-----' },
+  ),
+  whole(
+    'a cloud kernel where it does not serve',
+    'name: t\ndistro: ubuntu\nrelease: noble\nplatforms: [kvm, xen]\nkernel: cloud\n',
+  ),
+  whole('a cloud image of what has only packages', 'name: t\ndistro: rocky\nrelease: 9\nengine:\n  name: bootstrap\n'),
+  whole('an engine that is not there', 'name: t\ndistro: rocky\nrelease: 9\nengine:\n  name: installer\n'),
   whole('release in the future', 'name: t\ndistro: debian\nrelease: 99\n'),
   added('unknown platform', 'platforms: [kvm, zen]'),
   added('platform twice', 'platforms: [kvm, xen, kvm]'),

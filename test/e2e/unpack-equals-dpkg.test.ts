@@ -149,7 +149,7 @@ describe.skipIf(needs('mmdebstrap') || needsRoot())('Packages that Gabarit unpac
       scope.defer(() => rm(folder, { recursive: true, force: true }));
       const app = await createApp({});
       const { signal } = new AbortController();
-      const plan = await app.plan(name, { offline: false }, signal);
+      const plan = await app.plan(name, { offline: false, allowEndOfLife: true }, signal);
       const { workdir } = await openRun(app.config.cacheDir, 'equal', scope);
       scope.defer(() => rm(workdir, { recursive: true, force: true }));
       const engine = bootstrapEngine({ distros: [debian], mirrors: {}, guestMirrors: {} });

@@ -11,6 +11,7 @@ interface Options {
   formats?: string[];
   plan?: string;
   offline?: boolean;
+  allowEndOfLife?: boolean;
   checkReproducible?: boolean;
   verify?: boolean;
 }
@@ -27,6 +28,7 @@ export function buildCommand(run: Run): Command {
     .option('--formats <list>', 'formats instead of those of the template, separated by commas', listOf)
     .option('--plan <file>', 'build exactly this plan (made by "gabarit plan NAME --json", or the plan.json of an image)')
     .option('--offline', 'use only what the cache holds: no network')
+    .option('--allow-end-of-life', 'also a release that nobody repairs any more')
     .option('--check-reproducible', 'build twice and explain every difference')
     .option('--verify', 'then boot it, as "gabarit verify" does')
     .addHelpText(
@@ -34,9 +36,10 @@ export function buildCommand(run: Run): Command {
       examples(
         ['gabarit build debian-12', 'Build one image.'],
         [
-          'gabarit build debian-11 debian-12 debian-13 --jobs 2',
+          'gabarit build debian-12 debian-12-minimal debian-13 --jobs 2',
           'Build three, two at a time; one that fails does not stop the others.',
         ],
+        ['gabarit build debian-11 --allow-end-of-life', 'Build a release that nobody repairs any more.'],
         ['gabarit build ./my-server.yaml --formats qcow2,raw', 'Build a definition by its path, in two formats.'],
         ['gabarit build debian-12 --formats qcow2,vhd,vmdk,ova,xva', 'One disk in every format.'],
         ['gabarit plan debian-12 --json > plan.json && gabarit build --plan plan.json', 'Build the same packages again later.'],
@@ -71,6 +74,7 @@ function requestOf(templates: string[], options: Options, outputDir: string): Bu
     checkReproducible: options.checkReproducible === true,
     verify: options.verify === true,
     offline: options.offline === true,
+    allowEndOfLife: options.allowEndOfLife === true,
     outputDir,
   };
 }

@@ -12,6 +12,7 @@ export function planCommand(run: Run): Command {
     .argument('<template>', 'name of a template, or path of a definition')
     .addOption(new Option('--arch <arch>', 'architecture, when the template has several').choices(arches))
     .option('--offline', 'use only what the cache holds: no network')
+    .option('--allow-end-of-life', 'also for a release that nobody repairs any more')
     .addHelpText(
       'after',
       examples(
@@ -19,12 +20,13 @@ export function planCommand(run: Run): Command {
         ['gabarit plan debian-12 --json > plan.json', 'The whole plan, for "gabarit build --plan plan.json".'],
       ),
     )
-    .action((name: string, options: { arch?: Arch; offline?: boolean }) =>
+    .action((name: string, options: { arch?: Arch; offline?: boolean; allowEndOfLife?: boolean }) =>
       run(async ({ globals, style, signal, openApp, answer }) => {
         const { planText } = await import('../render/plan.ts');
         const app = await openApp({ kind: 'data' });
-        const { arch } = options;
-        const plan = await app.plan(name, { ...(arch === undefined ? {} : { arch }), offline: options.offline === true }, signal);
+        const { arch, offline = false, allowEndOfLife = false } = options;
+        const wish = { ...(arch === undefined ? {} : { arch }), offline, allowEndOfLife };
+        const plan = await app.plan(name, wish, signal);
         answer(plan, () => (globals.quiet ? `${plan.id}\n` : planText(plan, style, globals.verbose === true)));
       }),
     );

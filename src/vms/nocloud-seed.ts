@@ -1,5 +1,5 @@
 import { stringify } from 'yaml';
-import { iso9660 } from './iso9660.ts';
+import { iso9660 } from '../disk/iso9660-writer.ts';
 
 export interface Seed {
   instanceId: string;

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { needs } from '../../test/tools.ts';
 import { exec } from '../util/exec.ts';
-import { iso9660 } from './iso9660.ts';
-import { noCloudSeed } from './nocloud-seed.ts';
+import { iso9660 } from './iso9660-writer.ts';
+import { noCloudSeed } from '../vms/nocloud-seed.ts';
 import { parse } from 'yaml';
 
 const files = { 'user-data': `#cloud-config\n${'x'.repeat(5000)}\n`, 'meta-data': 'instance-id: i-1\n', 'network-config': '' };

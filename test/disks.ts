@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import type { Built } from '../src/model/engine.ts';
+import type { Extent } from '../src/model/extent.ts';
 import type { StepContext } from '../src/model/step.ts';
 import { describeDisk, type VmDescription } from '../src/model/vm-description.ts';
 import { Scope } from '../src/util/scope.ts';
@@ -47,6 +48,17 @@ export async function writeDisk(path: string, { size, pieces }: Disk): Promise<v
   await using file = await open(path, 'w');
   await file.truncate(size);
   for (const piece of pieces) await file.write(bytesOf(piece), 0, piece.length, piece.offset);
+}
+
+/** Where the pieces lie, in order and without overlap. */
+export function extentsOf(pieces: Piece[]): Extent[] {
+  const extents: Extent[] = [];
+  for (const { offset, length } of pieces.toSorted((a, b) => a.offset - b.offset)) {
+    const last = extents.at(-1);
+    if (last && offset <= last.end) last.end = Math.max(last.end, offset + length);
+    else extents.push({ start: offset, end: offset + length });
+  }
+  return extents;
 }
 
 /** What an engine would hand over for that file. */

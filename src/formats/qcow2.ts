@@ -26,6 +26,7 @@ export function qcow2With(codec: Qcow2Codec): Format {
     options: { compression: ['zstd', 'deflate'] },
     with: ({ compression }) => qcow2With(compression === 'deflate' ? { type: 'deflate', level: 6 } : codec),
     usesAllCores: true,
+    readsBase: true,
     write: (built, path, ctx) => write(built, path, codec, ctx),
     open: (path) => openWith(path, 'qcow2', readQcow2),
     inspect: (path) => openWith(path, 'qcow2', async (image) => inspectQcow2(image)),

@@ -1,5 +1,6 @@
 import type { ZodType } from 'zod';
 import type { Distro, Release } from './distro.ts';
+import type { Extent } from './extent.ts';
 import type { Lock } from './lock.ts';
 import type { Arch } from './platform.ts';
 import type { Plan } from './plan.ts';
@@ -8,12 +9,19 @@ import type { Template } from './template.ts';
 
 /** A raw disk that an engine made. */
 export interface Built {
-  /** The raw image, sparse. */
+  /** The raw image, sparse. Where there are `base.changes`, it holds these and no more before it was completed. */
   disk: string;
   /** Its virtual size in bytes. */
   virtualSize: number;
   /** A disk that most of `disk` is equal to, already converted once: formats may reuse what is the same. */
-  base?: { disk: string; folder: string };
+  base?: {
+    disk: string;
+    folder: string;
+    /** Where the two may differ, in order. */
+    changes?: Extent[];
+  };
+  /** Makes `disk` whole, for whoever does not read the base. Again is allowed. */
+  complete?(signal: AbortSignal): Promise<void>;
   /** Files of the same disk in other formats, by format: who needs one inside his own takes it from there. */
   artifacts?: Readonly<Record<string, string>>;
   /** Seconds since 1970: one second after the youngest file in the packages. What the build wrote has this time, and nothing is younger. */

@@ -60,6 +60,8 @@ export interface Format {
   describesVm?: boolean;
   /** Whether writing it keeps all cores busy: such formats are written one after the other. */
   usesAllCores?: boolean;
+  /** Whether it reads what a disk shares with its base from there: then the disk need not be whole. */
+  readsBase?: boolean;
   /** What can be chosen about it: the values by name, the default first (`{ subformat: ['dynamic', 'fixed'] }`). */
   options?: Record<string, readonly string[]>;
   /** The same format with other choices, which have been checked against `options`. */

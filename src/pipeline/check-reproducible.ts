@@ -35,6 +35,7 @@ export async function checkReproducible(
     const started = performance.now();
     const built = await engine.build(plan, { ...ctx, cacheDir, workdir, force: false });
     seconds.push([`${round} build`, (performance.now() - started) / 1000]);
+    await built.complete?.(ctx.signal);
     disks.push(built.disk);
   }
   const [first = '', second = ''] = disks;

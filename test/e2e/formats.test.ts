@@ -13,7 +13,7 @@ const files: Record<string, string> = Object.fromEntries(formats.map((id) => [id
 const qemuNames: Record<string, string> = { qcow2: 'qcow2', vhd: 'vpc', vmdk: 'vmdk' };
 const signal = new AbortController().signal;
 
-describe.skipIf(needs('qemu-img'))('one build of a real system in every format', () => {
+describe.skipIf(needs('qemu-img', 'sfdisk', 'e2fsck'))('one build of a real system in every format', () => {
   let folder = '';
   let app: App;
   let built: BuildResult;
@@ -42,6 +42,13 @@ describe.skipIf(needs('qemu-img'))('one build of a real system in every format',
   test('yields a file of each', () => {
     expect(built.artifacts.map(({ name }) => name)).toEqual(Object.values(files));
     for (const { name, size } of built.artifacts) expect(size, name).toBeGreaterThan(50 * 2 ** 20);
+  });
+
+  test('has a root file system in which e2fsck finds no fault', async () => {
+    const { stdout } = await exec(['sfdisk', '--json', reference()]);
+    const { partitiontable } = JSON.parse(stdout) as { partitiontable: { partitions: { name: string; start: number }[] } };
+    const root = partitiontable.partitions.find(({ name }) => name === 'root');
+    await exec(['e2fsck', '-f', '-n', `${reference()}?offset=${(root?.start ?? 0) * 512}`]);
   });
 
   test.each(formats)('%s converts back to the same bytes, and tells what is in it', async (id) => {

@@ -40,7 +40,7 @@ export interface BaseRequest {
   seed: string;
   /** The folder with the packages, by digest. */
   packageDir: string;
-  /** The new layer: gets `tree/`, `disk.raw` and `boot/`. */
+  /** The new layer: gets `tree/`, `disk.raw`, `metadata.raw` and `boot/`. */
   layerDir: string;
   workdir: string;
 }
@@ -224,14 +224,18 @@ async function collectBoot(
 const ext4Features =
   'none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,64bit,flex_bg,sparse_super,large_file,huge_file,dir_nlink,extra_isize';
 
-/** Writes the tree as ext4 straight into the raw file, by the image's own mke2fs: the same on every build host. */
+/**
+ * Writes the tree as ext4 straight into the raw file, by the image's own mke2fs: the same on every build host. Beside it a second one
+ * with nothing but the metadata, on top of which provisioning writes: the content of files is not read for that.
+ */
 async function writeBaseDisk(request: BaseRequest, tree: string, sourceDateEpoch: number, scope: Scope): Promise<void> {
   const layout = diskLayout(request.recipe.diskSize);
   const disk = join(request.layerDir, 'disk.raw');
   await using file = await open(disk, 'wx');
   await file.truncate(layout.size);
   const [root, out] = [await bindInside(tree, tree, 'root', scope), await bindInside(tree, request.layerDir, 'out', scope)];
-  const extended = `offset=${layout.root.offset},hash_seed=${derivedUuid(request.seed, 'hash')},lazy_itable_init=1,lazy_journal_init=1,nodiscard,root_owner=0:0`;
+  const offset = String(layout.root.offset);
+  const extended = `offset=${offset},hash_seed=${derivedUuid(request.seed, 'hash')},lazy_itable_init=1,lazy_journal_init=1,nodiscard,root_owner=0:0`;
   const argv = [
     'mke2fs',
     '-q',
@@ -262,6 +266,13 @@ async function writeBaseDisk(request: BaseRequest, tree: string, sourceDateEpoch
     { errorCode: 'BUILD_FAILED' },
   );
   await stampExt4(disk, { offset: layout.root.offset, time: sourceDateEpoch });
+  await runInside(
+    tree,
+    ['e2image', '-r', '-O', offset, '-o', offset, `${out}/disk.raw`, `${out}/metadata.raw`],
+    insideEnvironment(sourceDateEpoch),
+    { errorCode: 'BUILD_FAILED' },
+  );
+  await truncate(join(request.layerDir, 'metadata.raw'), layout.size);
 }
 
 async function toolVersions(tree: string, environment: Record<string, string>): Promise<Record<string, string>> {

@@ -6,6 +6,7 @@ import { platforms } from '../../model/platform.ts';
 import type { StepContext } from '../../model/step.ts';
 import { digestOfJson } from '../../util/digest.ts';
 import type { BaseLayer, BaseRecipe } from './base.ts';
+import { completeDisk } from './complete-disk.ts';
 import { diskIdentity } from './disk-layout.ts';
 import { fetchPackages } from './fetch.ts';
 import { ensureLayer } from './layers.ts';
@@ -16,7 +17,7 @@ import type { Provisioned, ProvisionRequest } from './provision.ts';
 
 const inside = new URL('./inside.ts', import.meta.url);
 
-const engineRevision = 'bootstrap-6';
+const engineRevision = 'bootstrap-7';
 
 export const bootstrapOptions = z.strictObject({
   unpack: z
@@ -86,10 +87,12 @@ async function build(plan: Plan, distros: Distro[], ctx: StepContext): Promise<B
   const disk = await timed('provision', 'Provisioning', ctx, () =>
     ensureLayer<Provisioned>('disk', plan.id, (folder) => makeDisk(plan, base, folder, ctx), ctx),
   );
+  const { changes } = disk.facts;
   return {
     disk: `${disk.folder}/disk.raw`,
     virtualSize: template.disk.size,
-    base: { disk: `${base.folder}/disk.raw`, folder: base.folder },
+    base: { disk: `${base.folder}/disk.raw`, folder: base.folder, ...(changes && { changes }) },
+    ...(changes && { complete: (signal) => completeDisk(disk.folder, `${base.folder}/disk.raw`, changes, signal) }),
     sourceDateEpoch: base.facts.sourceDateEpoch,
     timings: {
       ...(base.reused ? {} : prefixed('base', base.facts.timings)),

@@ -1,6 +1,8 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { stampExt4 } from '../../disk/ext4-stamp.ts';
+import { dataExtents } from '../../disk/extents.ts';
+import type { Extent } from '../../model/extent.ts';
 import type { PlanProvision } from '../../model/plan.ts';
 import { AppError } from '../../util/errors.ts';
 import { exec } from '../../util/exec.ts';
@@ -37,6 +39,8 @@ export interface ProvisionRequest {
 
 export interface Provisioned {
   changed: number;
+  /** Where the disk may differ from the base's; the file holds these and no more. Absent where it is whole. */
+  changes?: Extent[];
   timings: Record<string, number>;
 }
 
@@ -51,11 +55,9 @@ export async function provisionDisk(request: ProvisionRequest, ctx: InsideContex
     timings[name] = (performance.now() - mark) / 1000;
     mark = performance.now();
   };
-  // The copy of the base's disk is made while the scripts run.
-  const copied = exec(['cp', '--sparse=auto', '--reflink=auto', join(request.baseDir, 'disk.raw'), request.disk], {
-    what: "copying the base's disk",
-  });
-  copied.catch(() => undefined); // Awaited below; a script that fails first must not leave it unhandled.
+  // It is made while the scripts run.
+  const begun = beginDisk(request);
+  begun.catch(() => undefined); // Awaited below; a script that fails first must not leave it unhandled.
 
   const merged = await overlayTree(lower, workdir, 'provision', ctx.scope);
   {
@@ -82,7 +84,7 @@ export async function provisionDisk(request: ProvisionRequest, ctx: InsideContex
     await renewInitramfs(join(workdir, 'provision-upper'), merged, environment, ctx);
   }
   lap('scripts');
-  await copied;
+  const { isWhole } = await begun;
   lap('copy');
   const layout = diskLayout(request.diskSize);
   const changed = await replay(request, lower, merged, layout.root.offset);
@@ -93,8 +95,23 @@ export async function provisionDisk(request: ProvisionRequest, ctx: InsideContex
     before: join(request.baseDir, 'disk.raw'),
   });
   await writeBootPartitions(request.disk, layout, request.identity, join(request.baseDir, 'boot'), request.boot, sourceDateEpoch);
+  const changes = isWhole ? undefined : await dataExtents(request.disk);
   lap('write');
-  return { changed, timings };
+  return { changed, ...(changes && { changes }), timings };
+}
+
+/**
+ * What the changes are written into: the base's metadata alone, since no content of the base is read on the way. Where the file system
+ * cannot tell what was written from what was not, it is a whole copy.
+ */
+async function beginDisk({ baseDir, disk }: ProvisionRequest): Promise<{ isWhole: boolean }> {
+  const copy = (name: string): Promise<unknown> =>
+    exec(['cp', '--sparse=always', '--reflink=auto', join(baseDir, name), disk], { what: "copying the base's disk" });
+  await copy('metadata.raw');
+  const [first] = await dataExtents(disk);
+  const isWhole = first?.start === 0;
+  if (isWhole) await copy('disk.raw');
+  return { isWhole };
 }
 
 /** What only the engine knows: file systems, boot menu, repository keys. Written first, so that scripts may change it. */

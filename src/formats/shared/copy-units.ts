@@ -2,7 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import type { Built } from '../../model/engine.ts';
 import type { StepContext } from '../../model/step.ts';
 import { writeAll } from './append-file.ts';
-import { blocksOf, dataExtents } from './extents.ts';
+import { blocksOf, dataExtents } from '../../disk/extents.ts';
 import { reportProgress } from './progress.ts';
 import { readPadded } from './read-exactly.ts';
 

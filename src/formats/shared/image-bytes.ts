@@ -2,7 +2,8 @@ import type { FileHandle } from 'node:fs/promises';
 import type { Format, FormatFacts } from '../../model/format.ts';
 import type { StepContext } from '../../model/step.ts';
 import { AppError } from '../../util/errors.ts';
-import { dataExtents, type Extent, extentsIn } from './extents.ts';
+import { dataExtents, extentsIn } from '../../disk/extents.ts';
+import type { Extent } from '../../model/extent.ts';
 import { openImage } from './open-image.ts';
 import { readUpTo } from './read-exactly.ts';
 

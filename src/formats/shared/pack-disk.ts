@@ -1,7 +1,7 @@
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import type { Built } from '../../model/engine.ts';
 import { Scope } from '../../util/scope.ts';
-import { blocksOf, dataExtents } from './extents.ts';
+import { blocksOf, dataExtents, extentsIn } from '../../disk/extents.ts';
 import { packWindows } from './pack-pool.ts';
 import { type ClusterCodec, type PackedWindow, windowSize } from './packed-window.ts';
 import { openStoredWindows, storedKey, storedPath, StoredWindowsWriter } from './stored-windows.ts';
@@ -16,8 +16,9 @@ export interface PackedDiskWindow {
 
 /**
  * All windows of a disk that may have data, compressed, in order; windows left out are zero.
- * With a base, what is equal to it is taken from the base's packed form in `base.folder`. Where that form is missing it is made
- * on the way: clusters that both disks share are compressed once. Reuse changes how long it takes, never the bytes.
+ * With a base, what is equal to it is taken from the base's packed form in `base.folder`; where it is known what may differ, nothing
+ * else of the disk is even read. Where that form is missing it is made on the way: clusters that both disks share are compressed once.
+ * Reuse changes how long it takes, never the bytes.
  */
 export async function* packDisk(
   { disk, base }: Pick<Built, 'disk' | 'base'>,
@@ -26,12 +27,15 @@ export async function* packDisk(
 ): AsyncGenerator<PackedDiskWindow, void, undefined> {
   await using scope = new Scope();
   const diskFile = await openIn(scope, disk);
-  const extents = await dataExtents(disk, signal);
+  const extents = base?.changes ? [...base.changes] : await dataExtents(disk, signal);
   const reuse = base && (await openBase(scope, base, codec));
-  if (base && reuse?.keeper) extents.push(...(await dataExtents(base.disk, signal)));
+  if (base && (base.changes || reuse?.keeper)) extents.push(...(await dataExtents(base.disk, signal)));
 
-  const windows = blocksOf(extents, windowSize);
-  const tasks = windows.map((window) => ({ window, stored: reuse?.stored?.windows.get(window) }));
+  const tasks = blocksOf(extents, windowSize).map((window) => ({
+    window,
+    stored: reuse?.stored?.windows.get(window),
+    changes: base?.changes && extentsIn(base.changes, window * windowSize, windowSize),
+  }));
   const request = {
     codec,
     diskFd: diskFile.fd,

@@ -26,6 +26,8 @@ export interface StoredWindow {
 export interface PackTask {
   window: number;
   stored?: StoredWindow | undefined;
+  /** Where the disk may differ from its base: all else is to be read from that. Absent where it is not known. */
+  changes?: { offset: number; length: number }[] | undefined;
 }
 
 export interface PackResult {

@@ -32,16 +32,33 @@ function readStored({ stored }: PackTask): PackedWindow | undefined {
   return crc32(bytes) === stored.crc ? { lengths: stored.lengths, bytes } : undefined;
 }
 
+/** Packs a window of the disk, and with `keepBase` that of the base too. */
 function pack(task: PackTask & { slot: number }): SlotResult {
   const offset = task.window * windowSize;
   const target = new Uint8Array(slots, task.slot * packedSize, packedSize);
-  readPaddedSync(diskFd, diskWindow, offset);
   const stored = readStored(task);
-  if (baseFd === undefined || !(stored || keepBase)) return { lengths: packWindow(diskWindow, codec, target).lengths };
-  readPaddedSync(baseFd, baseWindow, offset);
+  if (stored && task.changes?.length === 0) {
+    target.set(stored.bytes);
+    return { lengths: stored.lengths };
+  }
+  const needsBase = baseFd !== undefined && (stored !== undefined || keepBase || task.changes !== undefined);
+  if (needsBase) readPaddedSync(baseFd, baseWindow, offset);
+  readDisk(task, offset);
+  if (!needsBase || !(stored || keepBase)) return { lengths: packWindow(diskWindow, codec, target).lengths };
   const packed = stored ?? packWindow(baseWindow, codec, new Uint8Array(baseSlots, task.slot * packedSize, packedSize));
   const { lengths } = packWindow(diskWindow, codec, target, { raw: baseWindow, packed });
   return { lengths, baseLengths: keepBase ? packed.lengths : undefined };
+}
+
+/** Fills `diskWindow`: from the disk, and where that is known not to differ, from `baseWindow`. */
+function readDisk({ changes }: PackTask, offset: number): void {
+  if (changes === undefined) {
+    readPaddedSync(diskFd, diskWindow, offset);
+    return;
+  }
+  baseWindow.copy(diskWindow);
+  for (const { offset: at, length } of changes)
+    readPaddedSync(diskFd, diskWindow.subarray(at - offset, at - offset + length), at);
 }
 
 parentPort?.on('message', (task: PackTask & { slot: number }) => {

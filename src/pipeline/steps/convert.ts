@@ -79,6 +79,7 @@ export async function convertAll(
   const lane = (members: Format[]) => async (signal: AbortSignal) => {
     for (const format of members) await write(format, signal);
   };
+  if (!formats.every(({ readsBase }) => readsBase)) await built.complete?.(ctx.signal);
   await together(lanesOf(formats).map(lane), ctx.signal);
   const results = formats.flatMap((format) => made.get(format) ?? []);
   return {

@@ -1,8 +1,8 @@
 import { open } from 'node:fs/promises';
 import { expect, it } from 'vitest';
-import { testFolder, writeDisk } from '../../../test/disks.ts';
-import { needs } from '../../../test/tools.ts';
-import { blocksOf, dataExtents } from './extents.ts';
+import { testFolder, writeDisk } from '../../test/disks.ts';
+import { needs } from '../../test/tools.ts';
+import { blocksOf, dataExtents, extentsOutside } from './extents.ts';
 
 const disk = {
   size: 50_000_000,
@@ -47,4 +47,25 @@ it('lists each block once, in order', () => {
   ];
   expect(blocksOf(extents, 10)).toEqual([0, 1, 2]);
   expect(blocksOf([], 10)).toEqual([]);
+});
+
+it('tells what of extents lies outside of others', () => {
+  const extents = [
+    { start: 0, end: 10 },
+    { start: 20, end: 30 },
+    { start: 40, end: 50 },
+  ];
+  const others = [
+    { start: 2, end: 3 },
+    { start: 5, end: 22 },
+    { start: 25, end: 26 },
+    { start: 35, end: 60 },
+  ];
+  expect(extentsOutside(extents, others)).toEqual([
+    { start: 0, end: 2 },
+    { start: 3, end: 5 },
+    { start: 22, end: 25 },
+    { start: 26, end: 30 },
+  ]);
+  expect(extentsOutside(extents, [])).toEqual(extents);
 });

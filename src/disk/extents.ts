@@ -1,12 +1,7 @@
 import { stat } from 'node:fs/promises';
-import { AppError } from '../../util/errors.ts';
-import { exec } from '../../util/exec.ts';
-
-/** A range of bytes: `start` included, `end` not. */
-export interface Extent {
-  start: number;
-  end: number;
-}
+import type { Extent } from '../model/extent.ts';
+import { AppError } from '../util/errors.ts';
+import { exec } from '../util/exec.ts';
 
 /**
  * Node has no lseek(SEEK_DATA), Perl (Essential on Debian) has: 5 ms, on every file system that the kernel knows holes on.
@@ -55,6 +50,22 @@ function inOrder(extents: Extent[], size: number): boolean {
     last = end;
   }
   return true;
+}
+
+/** What of `extents` is not in `others`; both are in order. */
+export function extentsOutside(extents: readonly Extent[], others: readonly Extent[]): Extent[] {
+  const found: Extent[] = [];
+  let next = 0;
+  for (const extent of extents) {
+    let start = extent.start;
+    while ((others[next]?.end ?? Infinity) <= start) next += 1;
+    for (let index = next; start < extent.end; index += 1) {
+      const other = others[index] ?? { start: Infinity, end: Infinity };
+      if (other.start > start) found.push({ start, end: Math.min(other.start, extent.end) });
+      start = Math.max(start, other.end);
+    }
+  }
+  return found;
 }
 
 /** What extents have in common with a range. */

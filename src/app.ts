@@ -19,6 +19,7 @@ import { bootstrapEngine, findMirrors, removeTrees } from './engines/index.ts';
 import { takeInventory } from './evidence/index.ts';
 import * as formatRegistry from './formats/index.ts';
 import { streamXva } from './formats/xva/stream.ts';
+import { type Database, openDatabase } from './jobs/database.ts';
 import { keyFiles } from './keys/key-folder.ts';
 import { verifyManifest } from './keys/manifest-signatures.ts';
 import { type Keys, openKeys, type TrustOptions, wholeFingerprint } from './keys/open-keys.ts';
@@ -86,6 +87,8 @@ export interface PublishWish extends Actor {
   channel?: string;
   /** The most bytes a second. */
   limit?: number | undefined;
+  /** The job that publishes, and what it is asked right before the index is written. */
+  job?: { id: string; permit: () => Promise<void> } | undefined;
 }
 
 export interface App {
@@ -143,6 +146,8 @@ export interface App {
   checkSecrets(maxAgeDays: number): Promise<SecretFact[]>;
   /** Opens the store that a URL or a name of the configuration means. @throws AppError USAGE, CONFIG_INVALID */
   store(reference: string): Store;
+  /** Opens the database of the server: PostgreSQL when the configuration names one, else the one in the state folder. @throws AppError DATABASE_IN_USE */
+  database(): Promise<Database>;
   cacheList(): Promise<CacheEntry[]>;
   cachePrune(options: { maxBytes?: number; all: boolean }, signal: AbortSignal): Promise<{ removed: CacheEntry[] }>;
   doctor(signal: AbortSignal): Promise<HostReport>;
@@ -303,7 +308,7 @@ export async function createApp(flags: ConfigFlags, environment: NodeJS.ProcessE
     },
     build: (request, signal) => buildAll(request, services, signal),
     verify: (folder, options, signal) => inRun('verify', signal, (ctx) => verifyImage(folder, options, services, ctx)),
-    async publish(folder, reference, { channel, limit, ...actor }, signal) {
+    async publish(folder, reference, { channel, limit, job, ...actor }, signal) {
       const store = openStore(reference, { ...stores, context: { ...stores.context, limit } });
       // Nothing is put into a store for a folder that holds no image.
       await readManifest(folder);
@@ -313,6 +318,8 @@ export async function createApp(flags: ConfigFlags, environment: NodeJS.ProcessE
         channel,
         signal,
         endOfLife,
+        job: job?.id,
+        permit: job?.permit,
       };
       const image = await publish(folder, store, options);
       await renewSite(openCatalog(store, options), options.emit, signal);
@@ -382,6 +389,10 @@ export async function createApp(flags: ConfigFlags, environment: NodeJS.ProcessE
     sweepDeployments: (targets, signal) => sweepTargets(targets, deployServices, signal),
     convert: (request, signal) => inRun('convert', signal, (ctx) => convertFile(request, services.formats, ctx, environment)),
     inspect: (file, options, signal) => inRun('inspect', signal, (ctx) => inspectFile(file, options, services.formats, ctx)),
+    database: () =>
+      openDatabase(
+        config.databaseUrl === undefined ? { folder: join(config.stateDir, 'database') } : { url: config.databaseUrl },
+      ),
     cacheList: () => listCache(config.cacheDir),
     cachePrune: (options, signal) => pruneCache(options, services, signal),
     doctor: (signal) => inRun('doctor', signal, (ctx) => examineHost(config, ctx)),

@@ -72,6 +72,8 @@ export interface Config {
   targets: Record<string, TargetSettings>;
   /** What this user's commands remember from one to the next: it is no cache, and may not be deleted without loss. */
   stateDir: string;
+  /** PostgreSQL, which several servers and workers share; without it, the server has a database of its own in `stateDir`. */
+  databaseUrl: string | undefined;
   catalog: z.output<typeof catalog>;
   signing: z.output<typeof signing>;
   /** The signing keys of this user. */
@@ -104,6 +106,7 @@ export async function readConfig(flags: ConfigFlags, environment: NodeJS.Process
     catalog: file.catalog,
     targets: file.targets,
     stateDir: resolve(set(environment['GABARIT_STATE']) ?? join(stateHome, 'gabarit')),
+    databaseUrl: set(environment['DATABASE_URL']),
     signing: file.signing,
     keysDir: resolve(set(environment['GABARIT_KEYS']) ?? join(dataHome, 'gabarit/keys')),
   };

@@ -191,6 +191,7 @@ async function writeRecord(
   const bytes = await sealDocument(record, options.signer);
   const suffix = options.ifAbsent ? '' : `-${randomBytes(8).toString('hex')}`;
   const key = changeKey(template, number, suffix);
+  await options.permit?.();
   await store.put(key, { bytes }, { digest: digestOf(bytes), size: bytes.length, ifAbsent: true, signal: options.signal });
 }
 

@@ -80,6 +80,7 @@ export async function writeIndex(
   };
   const bytes = await sealDocument(next, options.signer);
   const body = { digest: digestOf(bytes), size: bytes.length, signal };
+  await options.permit?.();
   await store.put(indexKey(next.template), { bytes }, { ...body, ...condition });
   const written = openIndex(bytes.toString(), next.template, indexKey(next.template), options.trust);
   await judge(written, 'change', options);

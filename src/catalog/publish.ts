@@ -22,6 +22,8 @@ import { type Output, readOutput } from './read-output.ts';
 export interface PublishOptions extends CatalogOptions {
   /** Move this channel to the image, in the same write that makes it visible. */
   channel?: string | undefined;
+  /** The job that publishes: what it has published already stays, and this is not published beside it. */
+  job?: string | undefined;
   emit: Emit;
   signal?: AbortSignal | undefined;
   /** When all support of an operating system ends, by distribution and release. */
@@ -46,6 +48,8 @@ export async function publish(folder: string, store: Store, options: PublishOpti
   const signatures = (await options.signatures?.(output)) ?? [];
   const { image, incus } = await imageOf(output, signatures, store, options);
   const index = await readIndex(store, image.template, options, 'change');
+  const earlier = index && publishedBy(index, options.job);
+  if (earlier && earlier.digest !== image.digest) return earlier;
   if (index) refuseOtherDigest(index, image, store);
   const uploads = uploadsOf(output, image, signatures, incus);
   await step('upload', `Write to ${store.url}`, emit, () => upload(uploads, image, store, options));
@@ -53,8 +57,8 @@ export async function publish(folder: string, store: Store, options: PublishOpti
     await proveWhole(uploads, store);
     return changeIndex(store, image.template, (found) => withImage(found, image, store, options), options, signal);
   });
-  const published = after.images.find(({ version }) => version === image.version) ?? image;
-  const pending = channel === undefined ? undefined : pendingMove(after, channel, image);
+  const published = publishedBy(after, options.job) ?? after.images.find(({ version }) => version === image.version) ?? image;
+  const pending = channel === undefined ? undefined : pendingMove(after, channel, published);
   return pending ? { ...published, pending } : published;
 }
 
@@ -93,8 +97,14 @@ async function imageOf(
     ...(basedOn ? { basedOn } : {}),
     ...(endOfLife ? { endOfLife } : {}),
     ...(incus ? { incus: incus.object } : {}),
+    ...(options.job === undefined ? {} : { job: options.job }),
   };
   return { image, incus: incus?.bytes };
+}
+
+/** What a job has published: an earlier attempt of it, perhaps on another host. */
+function publishedBy(index: TemplateIndex, job: string | undefined): PublishedImage | undefined {
+  return job === undefined ? undefined : index.images.find((image) => image.job === job);
 }
 
 function refuseOtherDigest(index: TemplateIndex, image: PublishedImage, store: Store): void {
@@ -177,6 +187,8 @@ async function proveWhole(uploads: Planned[], store: Store): Promise<void> {
 
 /** Every publisher's image stays, whatever the order in which they write. */
 function withImage(index: TemplateIndex, image: PublishedImage, store: Store, options: PublishOptions): TemplateIndex {
+  const earlier = publishedBy(index, options.job);
+  if (earlier) return options.channel === undefined ? index : withMove(index, options.channel, earlier, undefined, options);
   refuseOtherDigest(index, image, store);
   const found = index.images.find(({ version }) => version === image.version);
   const next = found

@@ -13,6 +13,7 @@ import { newCommand } from './commands/new.ts';
 import { planCommand } from './commands/plan.ts';
 import { publishCommand } from './commands/publish.ts';
 import { rollbackCommand } from './commands/rollback.ts';
+import { runJobCommand } from './commands/run-job.ts';
 import { schemaCommand } from './commands/schema.ts';
 import { secretsCommand } from './commands/secrets.ts';
 import { signCommand } from './commands/sign.ts';
@@ -20,6 +21,7 @@ import { storeCommand } from './commands/store.ts';
 import { templatesCommand } from './commands/templates.ts';
 import { verifyCommand } from './commands/verify.ts';
 import { gabaritVersion, versionCommand } from './commands/version.ts';
+import { workerCommand } from './commands/worker.ts';
 import type { Globals, Io, Run } from './context.ts';
 import { errorJson } from './render/error.ts';
 import { runCommand } from './run.ts';
@@ -55,6 +57,7 @@ export function createProgram(run: Run): Command {
   add('Look at disks, and convert them:', [inspectCommand(run), convertCommand(run)]);
   add('Share images:', [publishCommand(run), catalogCommand(run), signCommand(run), keyCommand(run), storeCommand(run)]);
   add('Run images:', [deployCommand(run), rollbackCommand(run), deploymentsCommand(run)]);
+  add('Run builds for others:', [workerCommand(run)]);
   add('Look after this host:', [
     doctorCommand(run),
     secretsCommand(run),
@@ -63,6 +66,8 @@ export function createProgram(run: Run): Command {
     schemaCommand(run),
     versionCommand(run),
   ]);
+  // Started by workers alone.
+  program.addCommand(inherit(program, runJobCommand(run)), { hidden: true });
   return program;
 }
 

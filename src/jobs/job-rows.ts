@@ -12,6 +12,7 @@ export interface JobRow {
   timeout_minutes: number;
   schedule: string | null;
   attempt: number;
+  failures: number;
   recoveries: number;
   worker: string | null;
   cancel_requested: boolean;
@@ -29,7 +30,7 @@ export interface JobRow {
 }
 
 /** All but the plan, which may be large. */
-export const jobColumns = `id, request, state, requested_by, priority, labels, timeout_minutes, schedule, attempt, recoveries, worker,
+export const jobColumns = `id, request, state, requested_by, priority, labels, timeout_minutes, schedule, attempt, failures, recoveries, worker,
   cancel_requested, cancelled_by, step, progress, plan_id, version, result, error, created, not_before, started, finished`;
 
 export function jobOf(row: JobRow): Job {
@@ -56,6 +57,7 @@ export function jobOf(row: JobRow): Job {
     labels: row.labels,
     timeoutMinutes: row.timeout_minutes,
     attempt: row.attempt,
+    failures: row.failures,
     recoveries: row.recoveries,
     cancelRequested: row.cancel_requested,
     created: row.created.toISOString(),

@@ -1,4 +1,15 @@
 import type { AppError } from '../util/errors.ts';
+import type { Plan } from './plan.ts';
+
+/** What a queue decides in the middle of a build, when one carries it out. */
+export interface BuildHooks {
+  /** Hears of the plan before anything is made of it. Returns the image of an earlier build when that is as good. */
+  planned?: (plan: Plan) => Promise<{ version?: string | undefined; output?: string | undefined } | undefined>;
+  /** The version of the image, at least the one that this host suggests. */
+  version?: (template: string, suggested: string) => Promise<string>;
+  /** The first step that is done again although it was finished; all after it are, too. */
+  redoFrom?: string;
+}
 
 /** What a person asks of `gabarit build`. */
 export interface BuildRequest {
@@ -22,6 +33,7 @@ export interface BuildRequest {
   allowEndOfLife?: boolean;
   /** `out` */
   outputDir: string;
+  hooks?: BuildHooks;
 }
 
 /** How one build ended. */

@@ -51,6 +51,7 @@ export const publishedImageSchema = z.looseObject({
     .optional()
     .describe('The metadata file for Incus, and the digest of it followed by the qcow2 artifact'),
   revoked: revocationSchema.optional(),
+  job: z.string().optional().describe('The job of a server that published it; a job publishes one image, whoever carries it out'),
 });
 export type PublishedImage = z.infer<typeof publishedImageSchema>;
 
@@ -148,6 +149,8 @@ export interface CatalogOptions {
   approvals?: Record<string, number> | undefined;
   /** Let channels point at images whose operating system nobody supports any more. */
   allowUnsupported?: boolean | undefined;
+  /** Asked right before each write of an index; throws when the caller may not write any more. */
+  permit?: (() => Promise<void>) | undefined;
   /** Who acts. */
   by?: string | undefined;
   now?: (() => Date) | undefined;

@@ -110,6 +110,7 @@ export const jobSchema = z.strictObject({
   timeoutMinutes: z.int(),
   schedule: z.string().optional().describe('The schedule that asked for it'),
   attempt: z.int().min(0).describe('Rises whenever a worker takes it: the fencing token'),
+  failures: z.int().min(0).describe('Attempts in a row that failed in a way that may pass'),
   recoveries: z.int().min(0).describe('How often its worker was lost'),
   worker: z.string().optional().describe('Who carries it out, or did last'),
   cancelRequested: z.boolean(),

@@ -11,7 +11,15 @@ export interface StepContext {
   offline: boolean;
   /** Whether finished work must be done again. */
   force: boolean;
+  /** The first step that must be done again; all that begin after it must, too. Shared by all parts of a run. */
+  redo?: { from: string; begun: boolean } | undefined;
   signal: AbortSignal;
   scope: Scope;
   emit: Emit;
+}
+
+/** Whether a step that now begins must be done although it was finished. The formats of `convert` are one step each. */
+export function mustRedo({ force, redo }: Pick<StepContext, 'force' | 'redo'>, step: string): boolean {
+  if (redo && step === redo.from) redo.begun = true;
+  return force || (redo?.begun ?? false);
 }

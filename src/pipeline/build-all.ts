@@ -43,7 +43,7 @@ export async function buildAll(request: BuildRequest, services: Services, signal
 
 async function buildOne(name: string, request: BuildRequest, services: Services, signal: AbortSignal): Promise<BuildResult> {
   const started = performance.now();
-  const label = request.planFile === undefined ? (name.split('/').at(-1) ?? name).replace(/\.(ya?ml|ts)$/, '') : 'plan';
+  const label = shortName(request.planFile === undefined ? name : (request.templates[0] ?? 'plan'));
   const emit = services.bus.emitter(label);
   const scope = new Scope();
   let result: BuildResult;
@@ -54,6 +54,7 @@ async function buildOne(name: string, request: BuildRequest, services: Services,
       cacheDir: services.cacheDir,
       offline: request.offline,
       force: request.force,
+      redo: request.hooks?.redoFrom === undefined ? undefined : { from: request.hooks.redoFrom, begun: false },
       signal,
       scope,
       emit,
@@ -61,15 +62,18 @@ async function buildOne(name: string, request: BuildRequest, services: Services,
     // The work folder may hold files of other users of the engine's namespace.
     scope.defer(() => services.removeTrees([workdir], { ...ctx, signal: new AbortController().signal }));
     const plan = await planStep(name, request, services, ctx);
-    const done = request.checkReproducible
-      ? await checkReproducible(plan, services, ctx)
-      : await runBuild(
-          plan,
-          { outputDir: request.outputDir, ...(request.formats ? { formats: request.formats } : {}) },
-          services,
-          ctx,
-        );
-    if (request.verify && done.output !== undefined) await verifyBuilt(done.output, services, ctx);
+    const earlier = await request.hooks?.planned?.(plan);
+    const done = earlier
+      ? unchangedSince(label, earlier)
+      : request.checkReproducible
+        ? await checkReproducible(plan, services, ctx)
+        : await runBuild(
+            plan,
+            { outputDir: request.outputDir, formats: request.formats, claimVersion: request.hooks?.version },
+            services,
+            ctx,
+          );
+    if (request.verify && !earlier && done.output !== undefined) await verifyBuilt(done.output, services, ctx);
     result = { ...done, durationMs: performance.now() - started };
   } catch (error) {
     const failure = toAppError(error, 'BUILD_FAILED', `${label} could not be built`);
@@ -140,6 +144,24 @@ async function planOf(name: string, request: BuildRequest, services: Services, c
     });
   }
   return makePlan(loaded, undefined, services, ctx);
+}
+
+function unchangedSince(
+  template: string,
+  { version, output }: { version?: string | undefined; output?: string | undefined },
+): Omit<BuildResult, 'durationMs'> {
+  return {
+    template,
+    outcome: 'unchanged',
+    ...(version === undefined ? {} : { version }),
+    ...(output === undefined ? {} : { output }),
+    seconds: [],
+    artifacts: [],
+  };
+}
+
+function shortName(template: string): string {
+  return (template.split('/').at(-1) ?? template).replace(/\.(ya?ml|ts)$/, '');
 }
 
 /** Removes what builds left that were killed. */

@@ -1,6 +1,6 @@
 import { mkdir, readFile, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { StepContext } from '../model/step.ts';
+import { mustRedo, type StepContext } from '../model/step.ts';
 import { type Digest, digestOfJson, shortDigest } from '../util/digest.ts';
 import { writeJson } from '../util/files.ts';
 
@@ -39,7 +39,7 @@ export async function runStep<I, O>(
   const folder = folderOf(ctx, key);
   ctx.emit({ type: 'step.started', step: step.id, title: step.title });
   try {
-    const known = ctx.force ? undefined : await recall<O>(folder);
+    const known = mustRedo(ctx, step.id) ? undefined : await recall<O>(folder);
     const output = known ?? (await perform(step, input, ctx, folder));
     const durationMs = performance.now() - started;
     ctx.emit({ type: 'step.finished', step: step.id, durationMs, reused: known !== undefined });

@@ -37,7 +37,9 @@ export interface BuildServices {
 export interface BuildOptions {
   outputDir: string;
   /** Formats instead of the template's. */
-  formats?: string[];
+  formats?: string[] | undefined;
+  /** Decides on the version, which is at least the one suggested. */
+  claimVersion?: ((template: string, suggested: string) => Promise<string>) | undefined;
 }
 
 /** Carries out one plan: disk, artifacts, checks, manifest. Nothing appears in the output folder before all of it is there. */
@@ -56,9 +58,10 @@ export async function runBuild(
     onWait: () => ctx.emit({ type: 'log', level: 'info', message: `Waiting for another build of ${template.name}` }),
   });
   try {
-    const existing = ctx.force ? undefined : await findImageOf(templateDir, plan.id, formats);
+    const existing = ctx.force || ctx.redo ? undefined : await findImageOf(templateDir, plan.id, formats);
     if (existing) return unchanged(template.name, join(templateDir, existing.version), existing.version, existing.manifest);
-    const version = await nextVersion(templateDir, new Date());
+    const suggested = await nextVersion(templateDir, new Date());
+    const version = (await options.claimVersion?.(template.name, suggested)) ?? suggested;
     ctx.emit({ type: 'run.started', plan: plan.id, version });
 
     const engine = services.engines.find(({ id }) => id === template.engine.name);

@@ -11,6 +11,7 @@ import { inventoryOf } from '../../src/catalog/inventories.ts';
 import { openCatalog } from '../../src/catalog/open-catalog.ts';
 import { openKeys } from '../../src/keys/open-keys.ts';
 import { publish } from '../../src/catalog/publish.ts';
+import { openDatabase } from '../../src/jobs/database.ts';
 import { diffInventories } from '../../src/model/inventory.ts';
 import * as formatRegistry from '../../src/formats/index.ts';
 import { convertFile } from '../../src/pipeline/convert-file.ts';
@@ -66,6 +67,7 @@ export function fakeApp(pauseMs = 0): FakeApp {
       stateDir: '/state',
       signing: { fingerprints: [] },
       keysDir: '/keys',
+      databaseUrl: undefined,
     },
     templates: async () => [
       {
@@ -160,6 +162,7 @@ export function fakeApp(pauseMs = 0): FakeApp {
       if (reference.template !== 'forged') return { verdicts: [reached] };
       return { verdicts: [reached, broken], failure: 'DIGEST_MISMATCH' };
     },
+    database: () => openDatabase({ folder: join(tmpdir(), 'fake-app-database') }),
     cacheList: async () => [{ kind: 'package', name: 'packages/x.deb', size: 3 * mebibyte, usedMs: 0 }],
     cachePrune: async ({ all }) => ({
       removed: all ? [{ kind: 'package', name: 'packages/x.deb', size: 3 * mebibyte, usedMs: 0 }] : [],
@@ -168,8 +171,8 @@ export function fakeApp(pauseMs = 0): FakeApp {
       dir === 'bad'
         ? [...verdicts, { check: 'ports', title: 'Ports', status: 'fail', message: 'port 25 listens', subject: 'bios' }]
         : verdicts,
-    publish: (dir, storeUrl, { channel, ...actor }, signal) =>
-      publish(dir, openFileStore(storeUrl), { channel, ...actor, approvals, emit: bus.emitter(), signal }),
+    publish: (dir, storeUrl, { channel, job, ...actor }, signal) =>
+      publish(dir, openFileStore(storeUrl), { channel, ...job, job: job?.id, ...actor, approvals, emit: bus.emitter(), signal }),
     storeDoctor: async (store) => ({
       name: undefined,
       diagnosis: {

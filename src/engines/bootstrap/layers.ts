@@ -1,6 +1,6 @@
 import { mkdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { StepContext } from '../../model/step.ts';
+import { mustRedo, type StepContext } from '../../model/step.ts';
 import type { Digest } from '../../util/digest.ts';
 import { shortDigest } from '../../util/digest.ts';
 import { errnoOf } from '../../util/errors.ts';
@@ -28,7 +28,8 @@ export async function ensureLayer<T>(
     return facts === undefined ? undefined : { folder, facts, reused: true };
   };
   const asked = Date.now();
-  const ready = ctx.force ? undefined : await found();
+  const isForced = mustRedo(ctx, kind === 'base' ? 'base' : 'provision');
+  const ready = isForced ? undefined : await found();
   if (ready) return ready;
   const lock = await lockFile(`${folder}.lock`, {
     signal: ctx.signal,
@@ -37,7 +38,7 @@ export async function ensureLayer<T>(
   });
   try {
     const meanwhile = await found();
-    if (meanwhile && (!ctx.force || (await stat(join(folder, 'layer.json'))).mtimeMs > asked)) return meanwhile;
+    if (meanwhile && (!isForced || (await stat(join(folder, 'layer.json'))).mtimeMs > asked)) return meanwhile;
     // In the run's own folder, which is swept when we are killed.
     const part = join(ctx.workdir, `${kind}-layer`);
     await removeTrees([part, folder], ctx);

@@ -2,6 +2,7 @@ import type { ZodType } from 'zod';
 import type { Distro, Release } from './distro.ts';
 import type { Extent } from './extent.ts';
 import type { Lock } from './lock.ts';
+import type { Medium } from './medium.ts';
 import type { Arch } from './platform.ts';
 import type { Plan } from './plan.ts';
 import type { StepContext } from './step.ts';
@@ -53,6 +54,7 @@ export interface PinRequest {
 
 export interface Pinned {
   lock: Lock;
+  medium?: Medium;
   /** The apt sources that the image is left with: deb822 text. */
   guestSources: string;
 }

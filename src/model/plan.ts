@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type Digest, digestOfJson } from '../util/digest.ts';
 import { lockSchema } from './lock.ts';
+import { mediumSchema } from './medium.ts';
 import { archSchema } from './platform.ts';
 import { templateSchema } from './template.ts';
 
@@ -45,6 +46,8 @@ export const planSchema = z.strictObject({
   arch: archSchema,
   release: z.strictObject({ id: z.string(), codename: z.string(), title: z.string() }),
   lock: lockSchema,
+  /** What the disk is made from, where that is not packages alone; the lock is empty then. */
+  medium: mediumSchema.optional(),
   /** The apt sources that the image is left with: deb822 text. */
   guestSources: z.string(),
   /** The file with the keys of each repository of the lock: an absolute path, and its digest. */
@@ -58,11 +61,12 @@ export const planSchema = z.strictObject({
 });
 export type Plan = z.infer<typeof planSchema>;
 
-/** The identity of a plan: places of sources (which differ between machines), mirrors (which serve the same digests) and the names of definitions do not count. */
+/** The identity of a plan: places of sources (which differ between machines), mirrors and the places of media (which serve the same digests) and the names of definitions do not count. */
 export function planId(plan: Omit<Plan, 'id'>): Digest {
-  const { lock, keys, provisioning, definitions: _, ...rest } = plan;
+  const { lock, keys, provisioning, medium, definitions: _, ...rest } = plan;
   return digestOfJson({
     ...rest,
+    ...(medium ? { medium: { kind: medium.kind, digest: medium.digest } } : {}),
     packages: lock.packages.map(({ name, version, architecture, sha256, role }) => ({
       name,
       version,

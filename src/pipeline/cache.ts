@@ -7,7 +7,7 @@ import { housekeepingContext, type Services } from './services.ts';
 
 /** One thing in the build cache that can be removed by itself and made again. */
 export interface CacheEntry {
-  kind: 'base layer' | 'disk layer' | 'artifact' | 'package' | 'package indexes';
+  kind: 'base layer' | 'disk layer' | 'artifact' | 'package' | 'package indexes' | 'medium';
   /** Its path below the cache folder. */
   name: string;
   /** Bytes on the disk. */
@@ -22,6 +22,7 @@ const kinds: { folder: string; kind: CacheEntry['kind'] }[] = [
   { folder: 'steps', kind: 'artifact' },
   { folder: 'packages', kind: 'package' },
   { folder: 'apt', kind: 'package indexes' },
+  { folder: 'media', kind: 'medium' },
 ];
 
 /** Everything in the cache, the least recently used first. */
@@ -29,7 +30,7 @@ export async function listCache(cacheDir: string): Promise<CacheEntry[]> {
   const entries: CacheEntry[] = [];
   for (const { folder, kind } of kinds) {
     const names = (await readdir(join(cacheDir, folder)).catch(() => [] as string[])).filter(
-      (name) => !/\.(lock|part)$/.test(name),
+      (name) => !/\.(lock|part)$|^seen-/.test(name),
     );
     const sizes = await diskUsage(join(cacheDir, folder), names);
     for (const name of names) {

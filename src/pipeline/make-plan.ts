@@ -35,7 +35,7 @@ export async function makePlan(
   if (!template.arches.includes(chosen))
     throw new AppError('USAGE', `${template.name} is not made for ${chosen}, only for ${template.arches.join(', ')}`);
   const keys = await keysOf(loaded);
-  const { lock, guestSources } = await engine.pin({ template, arch: chosen, distro, release, repositoryKeys: keys }, ctx);
+  const { lock, medium, guestSources } = await engine.pin({ template, arch: chosen, distro, release, repositoryKeys: keys }, ctx);
   const body: Omit<Plan, 'id'> = {
     schema: 'gabarit.plan/1',
     template,
@@ -43,6 +43,7 @@ export async function makePlan(
     arch: chosen,
     release: { id: release.id, codename: release.codename, title: release.title },
     lock,
+    ...(medium ? { medium } : {}),
     guestSources,
     keys,
     provisioning: await provisioningOf(loaded, services.provisionDir),

@@ -1,4 +1,5 @@
 import type { LockedPackage, LockedRepository } from '../model/lock.ts';
+import type { Medium } from '../model/medium.ts';
 import type { Plan } from '../model/plan.ts';
 
 /** What went into a disk, in the words of in-toto (Statement v1) and SLSA (provenance v1). Pure. */
@@ -13,7 +14,7 @@ export interface ProvenanceFacts {
 }
 
 export function provenanceOf({ plan, version, artifacts, gabarit, finished }: ProvenanceFacts): object {
-  const { template, lock } = plan;
+  const { template, lock, medium } = plan;
   return {
     _type: 'https://in-toto.io/Statement/v1',
     subject: artifacts.map(({ name, digest }) => ({ name, digest: { sha256: hexOf(digest) } })),
@@ -29,6 +30,7 @@ export function provenanceOf({ plan, version, artifacts, gabarit, finished }: Pr
             digest: { sha256: hexOf(digest) },
           })),
           ...plan.provisioning.map(({ kind, name, digest }) => ({ name: `${kind} ${name}`, digest: { sha256: hexOf(digest) } })),
+          ...(medium ? [mediumOf(medium)] : []),
           ...lock.repositories.map(releaseFile),
           ...lock.packages.map((item) => packageOf(item)),
         ],
@@ -39,6 +41,11 @@ export function provenanceOf({ plan, version, artifacts, gabarit, finished }: Pr
       },
     },
   };
+}
+
+function mediumOf({ url, digest }: Medium): object {
+  const [algorithm = '', hex] = digest.split(':');
+  return { uri: url, digest: { [algorithm]: hex } };
 }
 
 function releaseFile({ uri, suite, inReleaseSha256 }: LockedRepository): object {

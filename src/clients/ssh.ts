@@ -20,12 +20,18 @@ export interface SshAddress {
   knownHosts: string;
 }
 
+export interface SshRunOptions {
+  timeoutMs?: number;
+  signal?: AbortSignal;
+  /** Goes to the command's standard input. */
+  input?: string | Uint8Array;
+  /** Takes each line as it comes. */
+  onLine?: (line: string, stream: 'stdout' | 'stderr') => void;
+}
+
 export interface SshConnection {
   /** Runs a shell command; its exit code is part of the answer. @throws AppError TIMEOUT, or COMMAND_FAILED when the connection is lost */
-  run(
-    command: string,
-    options?: { timeoutMs?: number; signal?: AbortSignal },
-  ): Promise<{ stdout: string; stderr: string; exitCode: number }>;
+  run(command: string, options?: SshRunOptions): Promise<{ stdout: string; stderr: string; exitCode: number }>;
   close(): Promise<void>;
 }
 
@@ -103,11 +109,12 @@ export async function openSsh(address: SshAddress, folder: string, signal?: Abor
   }
 
   return {
-    run: async (command, { timeoutMs = 120_000, signal: abort } = {}) => {
+    run: async (command, { timeoutMs = 120_000, signal: abort, ...more } = {}) => {
       const result = await exec(['ssh', '-F', '/dev/null', '-S', socket, '-o', 'BatchMode=yes', '-T', to, '--', command], {
         cwd: folder,
         timeoutMs,
         signal: abort,
+        ...more,
         okExitCodes: [...everyOther, connectionLost],
         what: `ssh ${to}: ${command.slice(0, 60)}`,
       });

@@ -45,6 +45,63 @@ export interface Machine {
   stop(): Promise<void>;
 }
 
+/** A machine that a disk is made in: by an installer, or by steps in a system that is there already. */
+export interface BuildMachineRequest {
+  name: string;
+  /** The disk that it writes, an absolute path. */
+  disk: { path: string; format: 'qcow2' | 'raw' };
+  /** Media that it finds in its drives. */
+  discs: string[];
+  /** Started instead of what lies on the disk. */
+  kernel?: { path: string; initrd: string; arguments: string };
+  firmware: 'bios' | 'uefi';
+  acceleration: Acceleration;
+  memoryMiB: number;
+  cpus: number;
+  /** Where a failure leaves its logs and screenshot. */
+  failureDir: string;
+}
+
+/** What a machine wrote to a serial port. */
+export interface MachineOutput {
+  /** Everything so far, without terminal control sequences; of a flood, the end. */
+  text(): string;
+  /** `performance.now()` of the last output. */
+  lastOutputMs(): number;
+}
+
+export interface BuildMachine {
+  /** Its first serial port. */
+  console: MachineOutput;
+  /** Its second one, `/dev/ttyS1`: nothing comes there by itself. */
+  log: MachineOutput;
+  /** Says why the machine is gone, once it is: also when it switched itself off. */
+  ended(): string | undefined;
+  /** Bytes that it has read and written on its disks. */
+  diskActivity(): Promise<number>;
+  /** Waits for SSH as root. @throws AppError BOOT_FAILED with the cause; `details.files` are the paths of what was kept */
+  login(identity: string): Promise<BuildLogin>;
+  /** Keeps logs and a screenshot in `failureDir`, and returns their paths. */
+  keepEvidence(): Promise<string[]>;
+  /** Waits until it has switched itself off. @throws AppError TIMEOUT */
+  poweredOff(timeoutMs: number): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface BuildLogin {
+  /** Runs a shell command as root; its exit code is part of the answer. */
+  run(
+    command: string,
+    options?: {
+      timeoutMs?: number;
+      signal?: AbortSignal;
+      input?: string | Uint8Array;
+      onLine?: (line: string, stream: 'stdout' | 'stderr') => void;
+    },
+  ): Promise<{ stdout: string; stderr: string; exitCode: number }>;
+  close(): Promise<void>;
+}
+
 /** What runs throwaway machines. */
 export interface MachineHost {
   /** Whether KVM is there and does its work, proven by running something; the answer is kept until the host restarts. */
@@ -52,4 +109,5 @@ export interface MachineHost {
   /** Secure Boot needs a firmware with enrolled keys on this host. */
   firmwares(): Promise<Firmware[]>;
   start(request: MachineRequest, ctx: StepContext): Promise<Machine>;
+  startBuild(request: BuildMachineRequest, ctx: StepContext): Promise<BuildMachine>;
 }

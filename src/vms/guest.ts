@@ -29,13 +29,18 @@ export function guestOutside(request: MachineRequest, qemu: QemuProcess): GuestO
 }
 
 /** Waits until something on the machine's port speaks SSH. Ends only with success or the signal. */
-export async function waitForSsh(qemu: QemuProcess, signal: AbortSignal): Promise<void> {
+export async function waitForSsh(qemu: Pick<QemuProcess, 'sshPort'>, signal: AbortSignal): Promise<void> {
   while ((await sshBanner(host, qemu.sshPort, patience.bannerMs)) === undefined)
     await sleep(patience.retryMs, undefined, { signal });
 }
 
 /** Logs in, again and again while the machine is not ready or cloud-init still at work. @throws AppError BOOT_FAILED when the key stays refused */
-async function logIn(qemu: QemuProcess, user: string, identity: string, signal: AbortSignal): Promise<SshConnection> {
+export async function logIn(
+  qemu: Pick<QemuProcess, 'sshPort' | 'folder'>,
+  user: string,
+  identity: string,
+  signal: AbortSignal,
+): Promise<SshConnection> {
   const address = { host, port: qemu.sshPort, user, identity, knownHosts: join(qemu.folder, 'known_hosts') };
   let refusedSince: number | undefined;
   for (;;) {

@@ -5,14 +5,16 @@ import type { MachineRequest } from '../model/machine.ts';
 /** Descriptors that a machine is born with: sockets to its monitor and its serial port, which need no names and end with either side. */
 export const monitorDescriptor = 3;
 export const serialDescriptor = 4;
+/** Of a second serial port, where there is one. */
+export const logDescriptor = 5;
 
 /** In the range for locally administered addresses that QEMU uses. */
-function randomMac(): string {
+export function randomMac(): string {
   return ['52', '54', '00', ...(randomBytes(3).toString('hex').match(/../g) ?? [])].join(':');
 }
 
 /** A comma ends a value of QEMU's options, unless it is doubled. */
-function value(text: string): string {
+export function optionValue(text: string): string {
   return text.replaceAll(',', ',,');
 }
 
@@ -35,11 +37,11 @@ export function qemuArguments(request: MachineRequest, overlay: string, seed: st
     ['-chardev', `socket,id=monitor,fd=${monitorDescriptor}`, '-mon', 'chardev=monitor,mode=control'],
     ['-chardev', `socket,id=serial,fd=${serialDescriptor}`, '-serial', 'chardev:serial'],
     ['-object', 'rng-random,id=rng,filename=/dev/urandom', '-device', 'virtio-rng-pci,rng=rng'],
-    ['-drive', `if=none,id=disk,format=qcow2,cache=unsafe,discard=unmap,file=${value(overlay)}`],
+    ['-drive', `if=none,id=disk,format=qcow2,cache=unsafe,discard=unmap,file=${optionValue(overlay)}`],
     ['-device', 'virtio-blk-pci,drive=disk,bootindex=0'],
     seed === undefined
       ? []
-      : ['-drive', `if=none,id=seed,format=raw,readonly=on,file=${value(seed)}`, '-device', 'virtio-blk-pci,drive=seed'],
+      : ['-drive', `if=none,id=seed,format=raw,readonly=on,file=${optionValue(seed)}`, '-device', 'virtio-blk-pci,drive=seed'],
     // Port 0: the kernel chooses a free one.
     ['-netdev', `user,id=network,hostfwd=tcp:127.0.0.1:0-:${sshPort(request.plan)}`],
     ['-device', `virtio-net-pci,netdev=network,mac=${randomMac()},romfile=`],

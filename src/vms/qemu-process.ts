@@ -8,7 +8,7 @@ import { openQmp, type Qmp } from '../clients/qmp.ts';
 import type { MachineRequest } from '../model/machine.ts';
 import type { StepContext } from '../model/step.ts';
 import { firmwareArguments } from './firmware.ts';
-import { monitorDescriptor, qemuArguments, serialDescriptor } from './qemu-arguments.ts';
+import { logDescriptor, monitorDescriptor, qemuArguments, serialDescriptor } from './qemu-arguments.ts';
 import { recordSerial, type SerialConsole } from './serial-console.ts';
 
 /** A QEMU that runs, with a folder of its own. */
@@ -17,6 +17,9 @@ export interface QemuProcess {
   qmp: Qmp;
   console: SerialConsole;
   serialFile: string;
+  /** The second serial port, of machines that have one. */
+  log: SerialConsole;
+  logFile: string;
   /** On 127.0.0.1, and leads to the machine's port 22. */
   sshPort: number;
   /** Says why QEMU is gone, once it is. */
@@ -58,10 +61,16 @@ export async function startQemu(request: MachineRequest, seed: Buffer | undefine
   const firmware = await firmwareArguments(request.firmware, join(folder, 'variables.fd'));
 
   ctx.signal.throwIfAborted();
-  const child = start(qemuArguments(request, overlay, seedFile, firmware), {
-    cwd: folder,
-    stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'],
-  });
+  return runQemu(qemuArguments(request, overlay, seedFile, firmware), folder, own);
+}
+
+/**
+ * Runs QEMU with a folder of its own; it ends, and its files are complete, when the scope closes. Its monitor and serial ports are the
+ * descriptors that the arguments name. @throws AppError BOOT_FAILED when it does not start
+ */
+export async function runQemu(argv: string[], folder: string, own: Scope): Promise<QemuProcess> {
+  const stop = (): Promise<void> => own.close();
+  const child = start(argv, { cwd: folder, stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe', 'pipe'] });
   own.defer(() => killGroup(child));
   let said = '';
   let ended: string | undefined;
@@ -76,18 +85,21 @@ export async function startQemu(request: MachineRequest, seed: Buffer | undefine
   });
   await writeFile(join(folder, 'pid'), `${child.pid}\n`);
 
+  const sockets = child.stdio as readonly unknown[];
   const serialFile = join(folder, 'serial.log');
-  const console = recordSerial(child.stdio[serialDescriptor] as Duplex, serialFile);
-  own.defer(() => console.closed);
+  const console = recordSerial(sockets[serialDescriptor] as Duplex, serialFile);
+  const logFile = join(folder, 'log.log');
+  const log = recordSerial(sockets[logDescriptor] as Duplex, logFile);
+  own.defer(() => Promise.all([console.closed, log.closed]));
   own.defer(() => killGroup(child));
   try {
-    const qmp = await openQmp(child.stdio[monitorDescriptor] as Duplex);
+    const qmp = await openQmp(sockets[monitorDescriptor] as Duplex);
     let resets = 0;
     qmp.onEvent((name) => {
       if (name === 'RESET') resets += 1;
     });
     const sshPort = await forwardedPort(qmp);
-    return { folder, qmp, console, serialFile, sshPort, ended: () => ended, resets: () => resets, stop };
+    return { folder, qmp, console, serialFile, log, logFile, sshPort, ended: () => ended, resets: () => resets, stop };
   } catch (error) {
     await killGroup(child);
     throw new AppError(

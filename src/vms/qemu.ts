@@ -2,6 +2,7 @@ import type { Acceleration, MachineHost } from '../model/machine.ts';
 import type { StepContext } from '../model/step.ts';
 import { availableFirmwares } from './firmware.ts';
 import { proveKvm } from './prove-kvm.ts';
+import { startBuildMachine } from './build-machine.ts';
 import { startMachine } from './start-machine.ts';
 
 async function prove(ctx: StepContext): Promise<Acceleration> {
@@ -12,4 +13,9 @@ async function prove(ctx: StepContext): Promise<Acceleration> {
 }
 
 /** Throwaway machines by QEMU. */
-export const qemu: MachineHost = { prove, firmwares: async () => availableFirmwares(), start: startMachine };
+export const qemu: MachineHost = {
+  prove,
+  firmwares: async () => availableFirmwares(),
+  start: startMachine,
+  startBuild: startBuildMachine,
+};

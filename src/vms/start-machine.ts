@@ -11,7 +11,7 @@ import { noCloudSeed } from './nocloud-seed.ts';
 import { type QemuProcess, startQemu } from './qemu-process.ts';
 import { bootLimits, type Watched, whileWatching } from './watch-boot.ts';
 
-async function diskActivity(qemu: QemuProcess): Promise<number> {
+export async function diskActivity(qemu: QemuProcess): Promise<number> {
   if (qemu.ended() !== undefined) return 0;
   const devices = (await qemu.qmp.execute('query-blockstats').catch(() => [])) as {
     device?: string;
@@ -20,16 +20,26 @@ async function diskActivity(qemu: QemuProcess): Promise<number> {
   return devices.reduce((sum, { stats }) => sum + (stats ? stats.rd_bytes + stats.wr_bytes : 0), 0);
 }
 
-/** Keeps what tells why a boot failed; returns the paths. What cannot be kept must not hide the failure itself. */
-async function keepEvidence(request: MachineRequest, qemu: QemuProcess): Promise<string[]> {
-  await mkdir(request.failureDir, { recursive: true });
-  const serial = join(resolve(request.failureDir), `serial-${request.name}.log`);
-  const screenshot = join(resolve(request.failureDir), `screenshot-${request.name}.png`);
+/** Keeps what tells why a machine failed; returns the paths. What cannot be kept must not hide the failure itself. */
+export async function keepEvidence(
+  { failureDir, name }: Pick<MachineRequest, 'failureDir' | 'name'>,
+  qemu: QemuProcess,
+): Promise<string[]> {
+  await mkdir(failureDir, { recursive: true });
+  const serial = join(resolve(failureDir), `serial-${name}.log`);
+  const screenshot = join(resolve(failureDir), `screenshot-${name}.png`);
   const kept: string[] = [];
   await copyFile(qemu.serialFile, serial).then(
     () => kept.push(serial),
     () => undefined,
   );
+  if (qemu.log.length() > 0) {
+    const log = join(resolve(failureDir), `log-${name}.log`);
+    await copyFile(qemu.logFile, log).then(
+      () => kept.push(log),
+      () => undefined,
+    );
+  }
   await qemu.qmp.execute('screendump', { filename: screenshot, format: 'png' }).then(
     () => kept.push(screenshot),
     () => undefined,

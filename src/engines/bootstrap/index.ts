@@ -7,6 +7,7 @@ import type { StepContext } from '../../model/step.ts';
 import { digestOfJson } from '../../util/digest.ts';
 import type { BaseLayer, BaseRecipe } from './base.ts';
 import { completeDisk } from './complete-disk.ts';
+import { kernelArguments, stepEnvironment } from '../shared/step-environment.ts';
 import { diskIdentity } from './disk-layout.ts';
 import { fetchPackages } from './fetch.ts';
 import { ensureLayer } from './layers.ts';
@@ -205,28 +206,4 @@ async function makeDisk(
     { network: plan.provisioning.some((item) => item.kind !== 'file' && item.network) },
     ctx,
   ).result;
-}
-
-/** The consoles of all platforms, then what the template asks for. */
-export function kernelArguments(plan: Plan): string[] {
-  const consoles = plan.template.platforms.flatMap((id) => platforms[id].consoles);
-  return [...[...new Set(consoles)].map((name) => `console=${name}`), ...plan.template.kernelArguments];
-}
-
-/** What every provisioning step can rely on; see docs/provisioning.md. */
-function stepEnvironment(plan: Plan): Record<string, string> {
-  const { template } = plan;
-  return {
-    GABARIT_DISTRO: template.distro,
-    GABARIT_RELEASE: plan.release.id,
-    GABARIT_CODENAME: plan.release.codename,
-    GABARIT_ARCH: plan.arch,
-    GABARIT_PLATFORMS: template.platforms.join(' '),
-    GABARIT_SET: template.packages.set,
-    GABARIT_LOCALE: template.locale,
-    GABARIT_TIMEZONE: template.timezone,
-    GABARIT_USER: template.users.default ?? template.distro,
-    GABARIT_SUDO: template.users.sudo,
-    GABARIT_SOURCES: plan.guestSources,
-  };
 }

@@ -12,7 +12,17 @@ export function phoneHome(request: AnswersRequest, stage: string, client: 'wget'
 
 /** Sends the installer's log to a device for as long as it runs. */
 export function sendLog({ logDevice }: AnswersRequest, log: string): string[] {
-  return logDevice === undefined ? [] : [`tail -n +1 -f ${log} >${shellQuote(logDevice)} 2>/dev/null </dev/null &`];
+  return logDevice === undefined ? [] : [`setsid tail -n +1 -F ${log} >${shellQuote(logDevice)} 2>/dev/null </dev/null &`];
+}
+
+/**
+ * The same in Debian's installer, which waits for everything that its commands start: there, its init runs what sends the log.
+ * `logDevice` is a terminal: `/dev/ttyS1`.
+ */
+export function sendLogByInit({ logDevice }: AnswersRequest, log: string): string[] {
+  if (logDevice === undefined) return [];
+  const line = `${logDevice.replace(/^\/dev\//, '')}::respawn:/usr/bin/tail -n +1 -f ${log}`;
+  return [`echo ${shellQuote(line)} >>/etc/inittab`, 'kill -HUP 1'];
 }
 
 /** Lets the build log in as root by its key. `root` is the installed system's root folder, empty inside it. */

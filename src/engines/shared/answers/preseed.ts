@@ -1,6 +1,6 @@
 import { shellQuote } from '../../../clients/ssh.ts';
 import { type Answers, type AnswersRequest, bootPartitions } from './answers.ts';
-import { allowBuildKey, installBiosLoader, phoneHome, sendLog } from './guest-commands.ts';
+import { allowBuildKey, installBiosLoader, phoneHome, sendLogByInit } from './guest-commands.ts';
 import { type PreseedAnswer, preseedText, type PreseedType } from './preseed-lines.ts';
 import { installerLocale } from './installer-locale.ts';
 
@@ -163,7 +163,7 @@ function bootLoader(request: AnswersRequest): PreseedAnswer[] {
 
 function commands(request: AnswersRequest): PreseedAnswer[] {
   const both = request.template.disk.firmware === 'both';
-  const early = [...sendLog(request, '/var/log/syslog')];
+  const early = sendLogByInit(request, '/var/log/syslog');
   const partman = [
     ...(request.disk === undefined ? ['debconf-set partman-auto/disk "$(list-devices disk | head -n1)"'] : []),
     ...phoneHome(request, 'partitioning', 'wget'),
@@ -175,17 +175,10 @@ function commands(request: AnswersRequest): PreseedAnswer[] {
     ...phoneHome(request, 'installed', 'wget'),
   ];
   return [
-    ...(early.length > 0 ? [ask('preseed/early_command', 'string', joined(early))] : []),
-    ...(partman.length > 0 ? [ask('partman/early_command', 'string', joined(partman))] : []),
-    ask('preseed/late_command', 'string', joined(late)),
+    ...(early.length > 0 ? [ask('preseed/early_command', 'string', early.join('; '))] : []),
+    ...(partman.length > 0 ? [ask('partman/early_command', 'string', partman.join('; '))] : []),
+    ask('preseed/late_command', 'string', late.join('; ')),
   ];
-}
-
-/** Several commands on one line; one that ends with `&` needs no other separator. */
-function joined(parts: string[]): string {
-  return parts
-    .map((command, index) => (index === parts.length - 1 ? command : `${command}${command.endsWith('&') ? ' ' : '; '}`))
-    .join('');
 }
 
 function end(request: AnswersRequest): PreseedAnswer[] {

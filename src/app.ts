@@ -16,7 +16,7 @@ import { type Config, type ConfigFlags, readConfig, writeStoreSettings } from '.
 import { openImage } from './disk/open-image.ts';
 import * as distroRegistry from './distros/index.ts';
 import { bootstrapEngine, findMirrors, removeTrees } from './engines/index.ts';
-import { takeInventory } from './evidence/index.ts';
+import { readPackages, sbomOf, takeInventory } from './evidence/index.ts';
 import * as formatRegistry from './formats/index.ts';
 import { streamXva } from './formats/xva/stream.ts';
 import { type Database, openDatabase } from './jobs/database.ts';
@@ -176,7 +176,8 @@ export async function createApp(flags: ConfigFlags, environment: NodeJS.ProcessE
     bootChecks: [...guestChecks, ...clonesChecks, ...unseededChecks],
     machineHost: qemu,
     openSubject: openImage,
-    takeInventory,
+    takeStock: async (rootfs) => ({ inventory: await takeInventory(rootfs), packages: await readPackages(rootfs) }),
+    sbomOf,
     signing: folderSigning({
       signers,
       signStatement,

@@ -10,6 +10,7 @@ import type { Store } from '../model/store.ts';
 import { AppError } from '../util/errors.ts';
 import { digestOf } from '../util/digest.ts';
 import type { Emit } from '../util/events.ts';
+import { runTitled } from '../util/run-titled.ts';
 import { changeIndex } from './change-index.ts';
 import { findBase } from './find-base.ts';
 import { incusMetadata } from './incus-metadata.ts';
@@ -32,6 +33,9 @@ export interface PublishOptions extends CatalogOptions {
   signatures?: (output: Output) => Promise<{ name: string; bytes: Uint8Array }[]>;
 }
 
+/** What else goes wrong on the way. */
+const code = 'STORE_FAILED';
+
 /**
  * Publishes an output folder: proves it, writes artifacts, evidence, manifest and signatures, and only then names them in the index.
  * Publishing the same again changes nothing.
@@ -44,7 +48,7 @@ export async function publish(folder: string, store: Store, options: PublishOpti
       hint: 'Channels are lower-case words such as dev or stable.',
     });
   }
-  const output = await step('check', 'Compare the files with the manifest', emit, () => readOutput(folder, signal));
+  const output = await runTitled('check', 'Compare the files with the manifest', emit, () => readOutput(folder, signal), code);
   const signatures = (await options.signatures?.(output)) ?? [];
   const { image, incus } = await imageOf(output, signatures, store, options);
   const index = await readIndex(store, image.template, options, 'change');
@@ -52,11 +56,12 @@ export async function publish(folder: string, store: Store, options: PublishOpti
   if (earlier && earlier.digest !== image.digest) return earlier;
   if (index) refuseOtherDigest(index, image, store);
   const uploads = uploadsOf(output, image, signatures, incus);
-  await step('upload', `Write to ${store.url}`, emit, () => upload(uploads, image, store, options));
-  const after = await step('index', 'Name it in the index', emit, async () => {
+  await runTitled('upload', `Write to ${store.url}`, emit, () => upload(uploads, image, store, options), code);
+  const name = async (): Promise<TemplateIndex> => {
     await proveWhole(uploads, store);
     return changeIndex(store, image.template, (found) => withImage(found, image, store, options), options, signal);
-  });
+  };
+  const after = await runTitled('index', 'Name it in the index', emit, name, code);
   const published = publishedBy(after, options.job) ?? after.images.find(({ version }) => version === image.version) ?? image;
   const pending = channel === undefined ? undefined : pendingMove(after, channel, published);
   return pending ? { ...published, pending } : published;
@@ -195,18 +200,4 @@ function withImage(index: TemplateIndex, image: PublishedImage, store: Store, op
     ? index
     : { ...index, images: [...index.images, image].toSorted((a, b) => compareVersions(b.version, a.version)) };
   return options.channel === undefined ? next : withMove(next, options.channel, found ?? image, undefined, options);
-}
-
-async function step<T>(id: string, title: string, emit: Emit, work: () => Promise<T>): Promise<T> {
-  const started = performance.now();
-  emit({ type: 'step.started', step: id, title });
-  try {
-    const result = await work();
-    emit({ type: 'step.finished', step: id, durationMs: performance.now() - started, reused: false });
-    return result;
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    emit({ type: 'step.failed', step: id, durationMs: performance.now() - started, message });
-    throw error;
-  }
 }

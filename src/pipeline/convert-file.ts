@@ -11,7 +11,7 @@ import { AppError, errnoOf } from '../util/errors.ts';
 import { finishFile, syncFolder } from '../util/files.ts';
 import { didYouMean } from '../util/suggest.ts';
 import { detectFormat, formatOf, probeFile } from './detect-format.ts';
-import { runTitled } from './run-titled.ts';
+import { runTitled } from '../util/run-titled.ts';
 import { copyDisk } from './steps/copy-disk.ts';
 
 /**
@@ -40,12 +40,13 @@ export async function convertFile(
   let vm: VmDescription;
   try {
     vm = await describe(source, basename(path, `.${target.extension}`), request.machine);
-    if (disk !== request.source) await runTitled('read', `Reading ${from.id}`, ctx, () => copyDisk(source, disk, 'read', ctx));
+    if (disk !== request.source)
+      await runTitled('read', `Reading ${from.id}`, ctx.emit, () => copyDisk(source, disk, 'read', ctx));
   } finally {
     await source.close();
   }
   const built = { disk, virtualSize: source.size, sourceDateEpoch: vm.time, timings: {}, tools: {} };
-  await runTitled('convert', `Writing ${target.id}`, ctx, () => target.write(built, part, ctx, vm));
+  await runTitled('convert', `Writing ${target.id}`, ctx.emit, () => target.write(built, part, ctx, vm));
   await (request.force ? finishFile(part, path) : finishNewFile(part, path));
   const written = await target.open(path, { spoolDir: ctx.workdir });
   await written.close();

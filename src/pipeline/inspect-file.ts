@@ -5,7 +5,7 @@ import type { BlockSource, FileProbe, Format, FormatFacts } from '../model/forma
 import type { DiskInspection, Inspection } from '../model/inspection.ts';
 import type { StepContext } from '../model/step.ts';
 import { detectFormat, formatOf, probeFile } from './detect-format.ts';
-import { runTitled } from './run-titled.ts';
+import { runTitled } from '../util/run-titled.ts';
 
 /**
  * Says what a file is by its content: its format with all checksums compared, the disks in it with their partitions, and the
@@ -22,7 +22,9 @@ export async function inspectFile(
   const medium = from === undefined ? await mediumOf(probe, formats) : undefined;
   if (medium) return { ...base, format: 'iso9660', facts: {}, disks: [], medium };
   const format = from === undefined ? await detectFormat(formats, probe) : formatOf(formats, from);
-  const { facts, checksums, disks } = await runTitled('inspect', `Reading ${format.id}`, ctx, () => readWhole(path, format, ctx));
+  const { facts, checksums, disks } = await runTitled('inspect', `Reading ${format.id}`, ctx.emit, () =>
+    readWhole(path, format, ctx),
+  );
   return { ...base, format: format.id, facts, ...(checksums ? { checksums } : {}), disks };
 }
 

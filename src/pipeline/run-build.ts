@@ -1,11 +1,11 @@
 import { copyFile, link, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BuildResult } from '../model/build.ts';
-import type { Rootfs, RootfsCheck, Verdict } from '../model/check.ts';
+import type { RootfsCheck, Verdict } from '../model/check.ts';
 import type { Built, Engine } from '../model/engine.ts';
 import type { Format } from '../model/format.ts';
-import type { Inventory } from '../model/inventory.ts';
 import type { Manifest } from '../model/manifest.ts';
+import type { SbomFacts } from '../model/package-facts.ts';
 import type { Plan } from '../model/plan.ts';
 import { type FolderSigning, provenanceName } from '../model/signer.ts';
 import type { StepContext } from '../model/step.ts';
@@ -21,14 +21,15 @@ import { findImageOf, nextVersion } from './output-folder.ts';
 import { checkOfflineStep, type OfflineChecked, type OpenSubject } from './steps/check-offline.ts';
 import { type Converted, convertAll } from './steps/convert.ts';
 import { provenanceOf } from './provenance.ts';
-import { inventoryStep } from './steps/take-inventory.ts';
+import { inventoryStep, type Stock, type TakeStock } from './steps/take-inventory.ts';
 
 export interface BuildServices {
   engines: Engine[];
   formats: Format[];
   checks: RootfsCheck[];
   openSubject: OpenSubject;
-  takeInventory: (rootfs: Rootfs) => Promise<Inventory>;
+  takeStock: TakeStock;
+  sbomOf: (facts: SbomFacts) => object;
   signing: FolderSigning;
   /** Of Gabarit. */
   version: string;
@@ -89,7 +90,8 @@ export async function runBuild(
       built,
       artifacts,
       checked,
-      inventory: stock.output,
+      stock: stock.output,
+      sbomOf: services.sbomOf,
       seconds,
       gabarit: services.version,
       signing: services.signing,
@@ -153,10 +155,10 @@ async function inventory(
   artifacts: Converted[],
   services: BuildServices,
   ctx: StepContext,
-): Promise<{ output: Inventory; durationMs: number }> {
+): Promise<{ output: Stock; durationMs: number }> {
   const first = artifacts[0];
   if (first === undefined) throw new TypeError('no artifact');
-  const step = inventoryStep(services.takeInventory, formatOf(services.formats, first.format), first, services.openSubject);
+  const step = inventoryStep(services.takeStock, formatOf(services.formats, first.format), first, services.openSubject);
   return await runStep(step, { artifact: first.digest }, ctx);
 }
 
@@ -174,10 +176,18 @@ interface Output {
   built: Built;
   artifacts: Converted[];
   checked: OfflineChecked;
-  inventory: Inventory;
+  stock: Stock;
+  sbomOf: BuildServices['sbomOf'];
   seconds: [string, number][];
   gabarit: string;
   signing: FolderSigning;
+}
+
+const sbomName = 'sbom.cdx.json';
+
+function sbomFacts({ plan, version, built, artifacts, checked, stock, gabarit }: Output): SbomFacts {
+  const { sourceDateEpoch } = built;
+  return { plan, version, packages: stock.packages, os: checked.os, artifacts, gabarit, sourceDateEpoch };
 }
 
 /** Fills the output folder: artifacts, evidence, and last the manifest that names them all. */
@@ -190,13 +200,15 @@ async function writeOutput(folder: string, output: Output): Promise<Manifest> {
   }
   await writeFile(join(folder, 'plan.json'), `${JSON.stringify(plan, null, 2)}\n`);
   await writeFile(join(folder, 'packages.lock.json'), `${JSON.stringify(plan.lock, null, 2)}\n`);
-  await writeFile(join(folder, 'inventory.json'), `${JSON.stringify(output.inventory, null, 1)}\n`);
+  await writeFile(join(folder, 'inventory.json'), `${JSON.stringify(output.stock.inventory, null, 1)}\n`);
+  await writeJson(join(folder, sbomName), output.sbomOf(sbomFacts(output)));
   for (const { name, content } of checkReportFiles(plan.template.name, version, checked.verdicts))
     await writeFile(join(folder, name), content);
   const evidence = [
     await evidenceFile(folder, 'plan.json', 'plan'),
     await evidenceFile(folder, 'packages.lock.json', 'packages-lock'),
     await evidenceFile(folder, 'inventory.json', 'inventory'),
+    await evidenceFile(folder, sbomName, 'sbom'),
     await evidenceFile(folder, 'checks.json', 'check-report'),
     await evidenceFile(folder, 'checks.junit.xml', 'check-report-junit'),
   ];

@@ -8,9 +8,37 @@ import type { PublishedImage } from '../../src/model/catalog.ts';
 import { openS3Store } from '../../src/stores/s3.ts';
 import { digestOf } from '../../src/util/digest.ts';
 import { Scope } from '../../src/util/scope.ts';
+import { cycloneDxFaults } from '../sbom-schema.ts';
 import { needsRadosgw, type Radosgw, startRadosgw } from '../peers/radosgw.ts';
 import { needs } from '../tools.ts';
 import { startGabarit } from './gabarit-process.ts';
+
+/** The list of components is CycloneDX, names exactly what is installed, each with the digest of its .deb, and is evidence of the published image. */
+async function hasWholeSbom(output: string, shown: Record<string, unknown>): Promise<void> {
+  const bytes = await readFile(join(output, 'sbom.cdx.json'));
+  const sbom = JSON.parse(bytes.toString()) as {
+    components: {
+      type: string;
+      purl: string;
+      name: string;
+      version: string;
+      hashes?: unknown[];
+      licenses?: unknown[];
+      properties?: { name: string; value: string }[];
+    }[];
+  };
+  expect(cycloneDxFaults(sbom)).toEqual([]);
+  const { packages } = JSON.parse(await readFile(join(output, 'inventory.json'), 'utf8')) as { packages: Record<string, string> };
+  const libraries = sbom.components.filter(({ type }) => type === 'library');
+  const architecture = (item: (typeof libraries)[number]): string =>
+    item.properties?.find(({ name }) => name === 'gabarit:architecture')?.value ?? '';
+  expect(Object.fromEntries(libraries.map((item) => [`${item.name}:${architecture(item)}`, item.version]))).toEqual(packages);
+  expect(libraries.filter(({ hashes }) => !hashes)).toEqual([]);
+  // Most of Debian's copyright files are machine readable.
+  expect(libraries.filter(({ licenses }) => licenses).length).toBeGreaterThan(libraries.length / 2);
+  const { manifest } = shown as { manifest: { evidence: unknown[] } };
+  expect(manifest.evidence).toContainEqual({ name: 'sbom.cdx.json', kind: 'sbom', size: bytes.length, digest: digestOf(bytes) });
+}
 
 /** The way of an image from its definition into a catalog in a real S3, and to somebody who has never seen it: everything by the command line. */
 
@@ -87,6 +115,8 @@ describe.skipIf(needsRadosgw() || needs('debugfs'))(
         url,
       )) as unknown as PublishedImage;
       expect(image.digest).toBe(digestOf(await readFile(join(output, 'manifest.json'))));
+      const shown = await succeed('maker', 'catalog', 'show', 'debian-12@stable', '--store', url);
+      await hasWholeSbom(output, shown);
       expect((await succeed('maker', 'catalog', 'diff', output, 'debian-12@stable', '--store', url))['packages']).toEqual({
         added: {},
         removed: {},

@@ -1,4 +1,5 @@
 import { type Catalog, channelsAt, type PublishedImage, type Revocation, type TemplateIndex } from '../../model/catalog.ts';
+import type { Manifest } from '../../model/manifest.ts';
 import { formatSize } from '../../model/size.ts';
 import { supportFault } from '../../model/support.ts';
 import type { Style } from '../style.ts';
@@ -51,7 +52,7 @@ export function imageText({ image, manifest, channels }: Awaited<ReturnType<Cata
     ['System', `${manifest.os.pretty}, ${manifest.arch}, point release ${manifest.os.pointRelease}`],
     ['Platforms', `${manifest.platforms.join(', ')}; firmware ${manifest.firmware}`],
     ['Disk', `${formatSize(manifest.sizes.virtual)}, of which ${formatSize(manifest.sizes.root)} used`],
-    ['Packages', String(manifest.packages.count)],
+    ['Packages', packagesLine(manifest)],
     [
       'Checks',
       `${checks.pass} passed, ${checks.fail} failed, ${checks.warn} warnings, ${checks.skip} skipped; ${checks.booted ? 'booted' : 'not booted'}`,
@@ -69,6 +70,11 @@ export function imageText({ image, manifest, channels }: Awaited<ReturnType<Cata
   const head =
     style.strong(`${image.template}@${image.version}`) + (manifest.description === '' ? '' : `: ${manifest.description}`);
   return `${[head, ...table(rows.map(([name = '', value = '']) => [`  ${name}`, value])), ...table(files, [1])].join('\n')}\n`;
+}
+
+function packagesLine({ packages, evidence }: Manifest): string {
+  const sbom = evidence.find(({ kind }) => kind === 'sbom');
+  return `${packages.count}${sbom ? `, listed in ${sbom.name} (CycloneDX)` : ''}`;
 }
 
 function revokedLine({ reason, by, at, inherited }: Revocation): string {

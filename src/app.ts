@@ -44,6 +44,7 @@ import type { StepContext } from './model/step.ts';
 import type { Store } from './model/store.ts';
 import type { StoreProbe } from './model/store-diagnosis.ts';
 import { buildAll } from './pipeline/build-all.ts';
+import { type Ci, openCi } from './pipeline/ci/open-ci.ts';
 import { checkSecrets, type SecretFact } from './pipeline/check-secrets.ts';
 import { type CacheEntry, listCache, pruneCache } from './pipeline/cache.ts';
 import {
@@ -62,6 +63,7 @@ import { inspectFile } from './pipeline/inspect-file.ts';
 import { listTemplates } from './pipeline/list-templates.ts';
 import { type LoadOptions, loadTemplate } from './pipeline/load.ts';
 import { makePlan } from './pipeline/make-plan.ts';
+import { type InitRepository, initRepository } from './pipeline/init-repository.ts';
 import { newTemplate } from './pipeline/new-template.ts';
 import { readManifest, versionsIn } from './pipeline/output-folder.ts';
 import { openRun } from './pipeline/runs.ts';
@@ -101,6 +103,8 @@ export interface App {
   newTemplate(name: string, from: string, folder: string): Promise<string>;
   /** `allowEndOfLife`: also of a release that nobody repairs any more. */
   plan(name: string, options: { arch?: Arch; offline: boolean; allowEndOfLife?: boolean }, signal: AbortSignal): Promise<Plan>;
+  /** Makes a repository of definitions; returns the files in it. */
+  initRepository(request: Omit<InitRepository, 'folders' | 'skeleton' | 'version'>): Promise<string[]>;
   build(request: BuildRequest, signal: AbortSignal): Promise<BuildResult[]>;
   /** Proves the image in an output folder; a failed check is a verdict, not an error. */
   verify(folder: string, options: { boot: boolean }, signal: AbortSignal): Promise<Verdict[]>;
@@ -148,6 +152,7 @@ export interface App {
   store(reference: string): Store;
   /** Opens the database of the server: PostgreSQL when the configuration names one, else the one in the state folder. @throws AppError DATABASE_IN_USE */
   database(): Promise<Database>;
+  ci: Ci;
   cacheList(): Promise<CacheEntry[]>;
   cachePrune(options: { maxBytes?: number; all: boolean }, signal: AbortSignal): Promise<{ removed: CacheEntry[] }>;
   doctor(signal: AbortSignal): Promise<HostReport>;
@@ -303,6 +308,8 @@ export async function createApp(flags: ConfigFlags, environment: NodeJS.ProcessE
     version,
     templates: async () => withNewest(await listTemplates(load), config.outputDir),
     newTemplate: (name, from, folder) => newTemplate({ name, from, folder, folders: config.templateDirs }),
+    initRepository: (request) =>
+      initRepository({ ...request, folders: config.templateDirs, skeleton: join(root, 'templates/repository'), version }),
     async plan(name, { arch, offline, allowEndOfLife }, signal) {
       const loaded = await loadTemplate(name, { ...load, allowEndOfLife, signal });
       return makePlan(loaded, arch, services, { cacheDir: config.cacheDir, offline, signal, emit: bus.emitter(name) });
@@ -340,6 +347,17 @@ export async function createApp(flags: ConfigFlags, environment: NodeJS.ProcessE
     },
     keys,
     store: (reference) => openStore(reference, stores),
+    ci: openCi({
+      load,
+      ownFolders: config.templateDirs.slice(0, -1),
+      outputDir: config.outputDir,
+      repository: process.cwd(),
+      variables: environment,
+      makePlan: (loaded, { offline }, signal) =>
+        makePlan(loaded, undefined, services, { cacheDir: config.cacheDir, offline, signal, emit: bus.emitter() }),
+      openCatalog: catalog,
+      inRun,
+    }),
     rotateKey: (names, signal) =>
       keys.rotate(
         names.map((name) => openStore(name, stores)),

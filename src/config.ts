@@ -23,7 +23,7 @@ const signing = z.strictObject({
     .string()
     .regex(credentialPattern, 'must be env:NAME or file:PATH, never the key itself')
     .optional()
-    .describe('The key that signs, instead of the one called default in the folder of this user'),
+    .describe('The key that signs, instead of the one called default in the folder of this user; GABARIT_SIGNING'),
   fingerprints: z
     .array(z.string().regex(/^sha256:[0-9a-f]{64}$/, 'must be sha256: and 64 hex digits, as gabarit key list shows them'))
     .default([])
@@ -107,9 +107,17 @@ export async function readConfig(flags: ConfigFlags, environment: NodeJS.Process
     targets: file.targets,
     stateDir: resolve(set(environment['GABARIT_STATE']) ?? join(stateHome, 'gabarit')),
     databaseUrl: set(environment['DATABASE_URL']),
-    signing: file.signing,
+    signing: { ...file.signing, ...signingKeyFrom(environment) },
     keysDir: resolve(set(environment['GABARIT_KEYS']) ?? join(dataHome, 'gabarit/keys')),
   };
+}
+
+/** GABARIT_SIGNING names the key where there is no file to say it: in CI. */
+function signingKeyFrom(environment: NodeJS.ProcessEnv): { key?: string } {
+  const key = environment['GABARIT_SIGNING'];
+  if (!key) return {};
+  if (credentialPattern.test(key)) return { key };
+  throw new AppError('CONFIG_INVALID', 'The variable GABARIT_SIGNING must be env:NAME or file:PATH, never the key itself');
 }
 
 /**

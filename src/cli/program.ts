@@ -2,11 +2,13 @@ import { Command, CommanderError } from 'commander';
 import { buildCommand } from './commands/build.ts';
 import { cacheCommand } from './commands/cache.ts';
 import { catalogCommand } from './commands/catalog.ts';
+import { ciCommand } from './commands/ci.ts';
 import { completionCommand } from './commands/completion.ts';
 import { deployCommand } from './commands/deploy.ts';
 import { deploymentsCommand } from './commands/deployments.ts';
 import { convertCommand } from './commands/convert.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { initCommand } from './commands/init.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { keyCommand } from './commands/key.ts';
 import { newCommand } from './commands/new.ts';
@@ -58,6 +60,7 @@ export function createProgram(run: Run): Command {
   add('Share images:', [publishCommand(run), catalogCommand(run), signCommand(run), keyCommand(run), storeCommand(run)]);
   add('Run images:', [deployCommand(run), rollbackCommand(run), deploymentsCommand(run)]);
   add('Run builds for others:', [workerCommand(run)]);
+  add('Build by CI:', [initCommand(run), ciCommand(run)]);
   add('Look after this host:', [
     doctorCommand(run),
     secretsCommand(run),

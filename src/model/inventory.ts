@@ -84,7 +84,7 @@ function usersOf({ users }: Inventory): Record<string, string> {
   );
 }
 
-function changesOf<T>(from: Record<string, T>, to: Record<string, T>): Changes<T> {
+export function changesOf<T>(from: Record<string, T>, to: Record<string, T>): Changes<T> {
   const changes: Changes<T> = { added: {}, removed: {}, changed: {} };
   for (const name of [...new Set([...Object.keys(from), ...Object.keys(to)])].toSorted()) {
     const before = Object.hasOwn(from, name) ? from[name] : undefined;

@@ -28,10 +28,16 @@ test('a known failure passes unchanged', async () => {
 
 test('an unknown failure gets the code of the caller, a full disk its own, and a cancellation stays one', async () => {
   const { emit, seen } = recorder();
-  const codeOf = async (error: Error): Promise<unknown> =>
-    runTitled('upload', 'Write', emit, () => Promise.reject(error), 'STORE_FAILED').catch(
-      (thrown: unknown) => (thrown as AppError).code,
-    );
+  const codeOf = async (thrown: Error): Promise<unknown> =>
+    runTitled(
+      'upload',
+      'Write',
+      emit,
+      async () => {
+        throw thrown;
+      },
+      'STORE_FAILED',
+    ).catch((failure: unknown) => (failure as AppError).code);
   expect(await codeOf(new Error('odd'))).toBe('STORE_FAILED');
   expect(failed(seen)).toBe('Write: odd');
   expect(await codeOf(Object.assign(new Error('full'), { code: 'ENOSPC' }))).toBe('DISK_FULL');

@@ -15,6 +15,7 @@ import { openDatabase } from '../../src/jobs/database.ts';
 import { diffInventories } from '../../src/model/inventory.ts';
 import * as formatRegistry from '../../src/formats/index.ts';
 import { convertFile } from '../../src/pipeline/convert-file.ts';
+import { openCi } from '../../src/pipeline/ci/open-ci.ts';
 import { inspectFile } from '../../src/pipeline/inspect-file.ts';
 import type { StepContext } from '../../src/model/step.ts';
 import { openFileStore } from '../../src/stores/file.ts';
@@ -69,6 +70,17 @@ export function fakeApp(pauseMs = 0): FakeApp {
       keysDir: '/keys',
       databaseUrl: undefined,
     },
+    initRepository: async () => ['README.md'],
+    ci: openCi({
+      load: { folders: [], distros: [] },
+      ownFolders: [],
+      outputDir: '/work/out',
+      repository: '/work',
+      variables: {},
+      makePlan: () => Promise.reject(new AppError('MIRROR_UNREACHABLE', 'no mirror')),
+      openCatalog: () => Promise.reject(new AppError('STORE_FAILED', 'no store')),
+      inRun: (_, signal, work) => inFolder(bus, signal, work),
+    }),
     templates: async () => [
       {
         name: 'debian-12',

@@ -16,6 +16,7 @@ import { inspectXva } from './xva/inspect.ts';
 import { openXva } from './xva/read.ts';
 import { recognizesXva } from './xva/spool.ts';
 import { xvaFileChunks, xvaMediaType } from './xva/stream.ts';
+import { writeXva } from './xva/write.ts';
 
 interface Choices {
   checksum: ChecksumKind;
@@ -51,12 +52,13 @@ async function write(
 ): Promise<void> {
   try {
     const size = await diskSize(built, blockSize);
+    await using file = await open(path, 'w');
+    if (compression === 'none') return await writeXva(built, size, file, checksum, ctx, vm);
     const source = await openWith(built.disk, 'raw', (image) => plainSource(image, image.size));
     try {
-      await using file = await open(path, 'w');
       const onProgress = (done: number, total: number): void => reportProgress(ctx, done, total);
       const chunks = xvaFileChunks([{ source, size }], vm, { checksum, signal: ctx.signal, onProgress });
-      await writeChunks(file, compression === 'none' ? chunks : compressed(chunks, compression));
+      await writeChunks(file, compressed(chunks, compression));
     } finally {
       await source.close();
     }

@@ -1,8 +1,9 @@
 import { type FileHandle, open } from 'node:fs/promises';
+import { blocksOf, dataExtents } from '../../disk/extents.ts';
 import type { Built } from '../../model/engine.ts';
 import type { StepContext } from '../../model/step.ts';
 import { writeAll } from './append-file.ts';
-import { blocksOf, dataExtents } from '../../disk/extents.ts';
+import { inLanes } from './lanes.ts';
 import { reportProgress } from './progress.ts';
 import { readPadded } from './read-exactly.ts';
 
@@ -10,8 +11,6 @@ import { readPadded } from './read-exactly.ts';
 export const unitSize = 2 ** 16;
 const windowUnits = 16;
 const windowSize = windowUnits * unitSize;
-/** Windows under way at once: one is read while others are written. More did not make it faster. */
-const lanes = 4;
 const zeros = Buffer.alloc(unitSize);
 
 /** Where a unit goes in the file. Called for each unit that is not zero, in order; `bytes` may be looked at during the call. */
@@ -33,40 +32,21 @@ export async function copyUnits(
 ): Promise<void> {
   const windows = windowsOf(blocksOf(await dataExtents(disk, ctx.signal), unitSize));
   await using source = await open(disk, 'r');
-  let next = 0;
   let done = 0;
-  const stop = new AbortController();
-  const signal = AbortSignal.any([ctx.signal, stop.signal]);
-  // Windows are read and written several at once, but placed in their order: the same disk always makes the same file.
-  let turn = Promise.resolve();
-
-  const copyWindow = async (units: number[], buffer: Buffer): Promise<void> => {
-    const before = turn;
-    const mine = Promise.withResolvers<void>();
-    turn = mine.promise;
-    let pieces: Piece[];
-    try {
-      const stored = await readUnits(source, units, buffer);
-      await before;
-      pieces = placeUnits(stored, buffer, place);
-    } finally {
-      mine.resolve();
-    }
-    for (const { start, end, position } of pieces) await writeAll(target, buffer.subarray(start, end), position);
-    done += windowSize;
-    reportProgress(ctx, done, windows.length * windowSize);
-  };
-  const lane = async (): Promise<void> => {
-    const buffer = Buffer.allocUnsafe(windowSize);
-    for (let window = windows[next]; window; window = windows[next]) {
-      next += 1;
-      signal.throwIfAborted();
-      await copyWindow(window, buffer);
-    }
-  };
-  // When one fails the others stop too, and are waited for: none may write into a file that was closed.
-  await Promise.allSettled(Array.from({ length: lanes }, () => lane().catch((error: unknown) => stop.abort(error))));
-  signal.throwIfAborted();
+  await inLanes(
+    windows,
+    windowSize,
+    {
+      read: (units, buffer) => readUnits(source, units, buffer),
+      place: (_, buffer, stored) => placeUnits(stored, buffer, place),
+      async write(_, buffer, pieces) {
+        for (const { start, end, position } of pieces) await writeAll(target, buffer.subarray(start, end), position);
+        done += windowSize;
+        reportProgress(ctx, done, windows.length * windowSize);
+      },
+    },
+    ctx.signal,
+  );
 }
 
 /** Units by the window that they lie in. */

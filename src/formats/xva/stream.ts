@@ -1,10 +1,11 @@
 import type { BlockSource } from '../../model/format.ts';
 import type { VmDescription } from '../../model/vm-description.ts';
 import type { PackVm, VmStream } from '../../model/vm-stream.ts';
-import { tarEnd, tarFile, tarHeader, tarPadded } from '../shared/tar.ts';
+import { tarEnd, tarFile } from '../shared/tar.ts';
 import { type BlockList, blockSize, candidateBlocks, isZero, mustStay, readBlocks, withoutZeros } from './blocks.ts';
-import { checksumFiles, type ChecksumKind, openChecksums } from './checksum.ts';
+import type { ChecksumKind } from './checksum.ts';
 import { diskIds, ovaXml } from './ova-xml.ts';
+import { openFrames, recordSize } from './record.ts';
 
 export const xvaMediaType = 'application/x-xva';
 const firstFile = 'ova.xml';
@@ -13,11 +14,10 @@ const firstFile = 'ova.xml';
 export const streamXva: PackVm = async (sources, vm, { checksum = 'xxhash', signal }): Promise<VmStream> => {
   const disks: BlockList[] = [];
   for (const source of sources) disks.push(await withoutZeros(await candidateBlocks(source), signal));
-  const { digits } = checksumFiles[checksum];
   const blocks = disks.reduce((sum, { indexes }) => sum + indexes.length, 0);
-  const xml = describe(vm, disks);
+  const { xml } = describeDisks(vm, disks);
   return {
-    length: xml.length + blocks * (512 + blockSize + 512 + tarPadded(digits)) + tarEnd.length,
+    length: xml.length + blocks * recordSize(checksum) + tarEnd.length,
     mediaType: xvaMediaType,
     async *open(streamSignal, onProgress) {
       let made = 0;
@@ -42,11 +42,14 @@ interface XvaRequest {
   onBlock?: (done: number) => void;
 }
 
-/** The first entry of the file, padding included. */
-function describe(vm: VmDescription, disks: readonly BlockList[]): Buffer {
+/** The names of the disks, and the first entry of the file, padding included. */
+export function describeDisks(
+  vm: VmDescription,
+  disks: readonly Pick<BlockList, 'size' | 'indexes'>[],
+): { ids: string[]; xml: Buffer } {
   const ids = diskIds(disks.length);
   const records = disks.map(({ size, indexes }, at) => ({ id: ids[at] ?? '', size, used: indexes.length * blockSize }));
-  return tarFile(firstFile, Buffer.from(ovaXml(vm, records)), vm.time);
+  return { ids, xml: tarFile(firstFile, Buffer.from(ovaXml(vm, records)), vm.time) };
 }
 
 /** The bytes of an XVA, front to back, the data of blocks uncopied. */
@@ -54,18 +57,17 @@ async function* xvaChunks(
   { vm, disks, checksum, xml, keepZeros, onBlock }: XvaRequest,
   signal: AbortSignal,
 ): AsyncGenerator<Buffer, void, undefined> {
-  const checksums = await openChecksums();
+  const frame = await openFrames(checksum, vm.time);
   const ids = diskIds(disks.length);
-  const { suffix } = checksumFiles[checksum];
   let done = 0;
   yield xml;
   for (const [at, disk] of disks.entries()) {
     for await (const { index, bytes } of readBlocks(disk, signal)) {
       if (keepZeros || mustStay(index, disk.size) || !isZero(bytes)) {
-        const name = `${ids[at] ?? ''}/${String(index).padStart(8, '0')}`;
-        yield tarHeader({ name, size: bytes.length }, vm.time);
+        const { head, tail } = frame(ids[at] ?? '', index, bytes);
+        yield head;
         yield bytes;
-        yield tarFile(`${name}${suffix}`, Buffer.from(checksums(checksum, bytes), 'latin1'), vm.time);
+        yield tail;
       }
       done += 1;
       onBlock?.(done);
@@ -88,5 +90,5 @@ export async function* xvaFileChunks(
   for (const { source, size } of sources) disks.push(await candidateBlocks(source, size));
   const total = disks.reduce((sum, { indexes }) => sum + indexes.length, 0) * blockSize;
   const onBlock = (done: number): void => onProgress(done * blockSize, total);
-  yield* xvaChunks({ vm, disks, checksum, xml: describe(vm, disks), keepZeros: false, onBlock }, signal);
+  yield* xvaChunks({ vm, disks, checksum, xml: describeDisks(vm, disks).xml, keepZeros: false, onBlock }, signal);
 }

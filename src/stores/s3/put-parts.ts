@@ -1,5 +1,4 @@
 import { CompleteMultipartUploadCommand, CreateMultipartUploadCommand, UploadPartCommand } from '@aws-sdk/client-s3';
-import { createHash, type Hash } from 'node:crypto';
 import type { PutSource } from '../../model/store.ts';
 import { AppError } from '../../util/errors.ts';
 import { alreadyThere, hasChanged } from '../shared/faults.ts';
@@ -8,10 +7,11 @@ import { contentTypeOf } from './content-type.ts';
 import { md5Of, tagOfParts } from './etags.ts';
 import { digestField, type Found, isPreconditionFailed, lookAt } from './objects.ts';
 import { layoutOf, rangeOf } from './part-layout.ts';
-import { openSource } from './part-source.ts';
+import { PartHasher, sharedBuffer } from './part-hasher.ts';
+import { openSource, type PartSource } from './part-source.ts';
 import { isProven } from './proof.ts';
 import { type Condition, corrupted, headersFor, type WriteContext } from './put-whole.ts';
-import { bodyOf, crc32Of, headersOf, payloadOf, type Payload, withDigest } from './request-body.ts';
+import { bodyOf, crc32Of, headersOf, type Payload, withDigest } from './request-body.ts';
 import { abortUpload, findUnfinished, isNoSuchUpload, type Unfinished } from './unfinished.ts';
 import { failureOf } from './transient.ts';
 
@@ -94,11 +94,12 @@ async function begin({ connection, signal }: WriteContext, key: string, sha256: 
 /** Sends what is missing; undefined when the upload was ended or completed by somebody else meanwhile. */
 async function sendParts(context: WriteContext, job: Job, upload: Unfinished): Promise<DonePart[] | undefined> {
   await using source = await openSource(job.key, job.source);
+  await using hasher = new PartHasher();
   const stop = new AbortController();
   const signal = context.signal ? AbortSignal.any([context.signal, stop.signal]) : stop.signal;
   const { layout } = upload;
+  const { parallel } = context.connection.settings;
   const progress = countProgress(context);
-  const whole = createHash('sha256');
   const done: DonePart[] = [];
   const running = new Set<Promise<void>>();
   const buffers: Buffer[] = [];
@@ -106,45 +107,68 @@ async function sendParts(context: WriteContext, job: Job, upload: Unfinished): P
   let failure: unknown;
   let bytes = 0;
 
-  async function sendPart(part: number, buffer: Buffer, payload: Payload): Promise<void> {
+  /** Reads and hashes a part; undefined where the source ends too early. */
+  async function prepare(part: number): Promise<Ready | undefined> {
+    const { start, length } = rangeOf(layout, part);
+    const buffer = buffers.pop() ?? sharedBuffer(layout.partSize);
+    const read = await source.read(start, buffer.subarray(0, length));
+    bytes += read.length;
+    return read.length < length ? undefined : { buffer, payload: await hasher.next(read, isSigned(context)) };
+  }
+
+  async function sendPart(part: number, { buffer, payload }: Ready): Promise<void> {
     try {
       const onSent = (sent: number): void => progress.partSent(part, sent);
       done.push(await uploadPart({ ...context, signal, onProgress: onSent }, job.key, upload.uploadId, part, payload));
       progress.partDone(part, payload.bytes.length);
       buffers.push(buffer);
     } catch (error) {
-      if (!failed) failure = error;
-      failed = true;
-      stop.abort();
+      fail(error);
     }
   }
 
-  for (let part = 1; part <= layout.count && !failed && !signal.aborted; part += 1) {
-    while (running.size >= context.connection.settings.parallel) await Promise.race(running);
-    if (failed) break;
-    const { start, length } = rangeOf(layout, part);
-    const buffer = buffers.pop() ?? Buffer.allocUnsafeSlow(layout.partSize);
-    const read = await source.read(start, buffer.subarray(0, length));
-    whole.update(read);
-    bytes += read.length;
-    if (read.length < length) break;
-    const there = upload.parts.get(part);
-    const payload = payloadOf(read);
-    if (there?.size === length && there.md5 === payload.md5) {
-      done.push(donePart(context, part, there.etag, payload));
-      progress.partDone(part, length);
-      buffers.push(buffer);
-    } else {
-      const sending: Promise<void> = sendPart(part, buffer, payload).finally(() => running.delete(sending));
-      running.add(sending);
-    }
+  function fail(error: unknown): undefined {
+    if (!failed) failure = error;
+    failed = true;
+    stop.abort();
   }
-  await Promise.all(running);
+
+  let next = prepare(1);
+  for (let part = 1; part <= layout.count && !failed && !signal.aborted; part += 1) {
+    const ready = await next.catch(fail);
+    if (!ready) break;
+    // The next one is made ready while this one waits for its turn.
+    if (part < layout.count) next = prepare(part + 1);
+    next.catch(() => undefined);
+    const there = upload.parts.get(part);
+    if (there?.size === ready.payload.bytes.length && there.md5 === ready.payload.md5) {
+      done.push(donePart(context, part, there.etag, ready.payload));
+      progress.partDone(part, ready.payload.bytes.length);
+      buffers.push(ready.buffer);
+      continue;
+    }
+    while (running.size >= parallel && !failed) await Promise.race(running);
+    const sending: Promise<void> = sendPart(part, ready).finally(() => running.delete(sending));
+    running.add(sending);
+  }
+  await Promise.allSettled([...running, next]);
   if (failed && isNoSuchUpload(failure)) return undefined;
   if (failed) throw failure;
   if (context.signal?.aborted) throw new AppError('CANCELLED', `Cancelled on the way of ${job.key}`);
-  await refuseOtherSource(context, job, upload, bytes, whole, source);
+  await refuseOtherSource(context, job, upload, bytes, await hasher.whole(), source);
   return done.toSorted((a, b) => a.sent.PartNumber - b.sent.PartNumber);
+}
+
+/** A part in memory, about to be sent. */
+interface Ready {
+  buffer: Buffer;
+  payload: Payload;
+}
+
+/** Whether requests say the SHA-256 of their parts: where nothing else keeps others from changing them. */
+function isSigned({ connection }: WriteContext): boolean {
+  const { endpoint, checksums } = connection.settings;
+  return endpoint.startsWith('http:') || checksums === 'always';
 }
 
 /** What was sent is of no use when the source is not what was announced. */
@@ -153,12 +177,12 @@ async function refuseOtherSource(
   { key, size, sha256 }: Job,
   { uploadId }: Unfinished,
   bytes: number,
-  whole: Hash,
-  source: { read(start: number, into: Buffer): Promise<Buffer> },
+  whole: string,
+  source: PartSource,
 ): Promise<void> {
   const more = (await source.read(size, Buffer.alloc(1))).length;
   try {
-    refuseOther(key, bytes + more, whole.digest('hex'), { size, digest: `sha256:${sha256}` });
+    refuseOther(key, bytes + more, whole, { size, digest: `sha256:${sha256}` });
   } catch (error) {
     await abortUpload(connection, key, uploadId);
     throw error;

@@ -9,7 +9,7 @@ export interface Payload {
   bytes: Buffer;
   /** Hex; it is the tag of a plain object, and of a part. */
   md5: string;
-  /** Hex. */
+  /** Hex; empty when it is not to be said. */
   sha256: string;
 }
 
@@ -62,8 +62,11 @@ export function bodyOf(payload: Payload, throttle: Throttle, onSent: (bytes: num
   return body;
 }
 
-/** The SDK signs a stream as "unsigned"; as its digest is known, it is said (in the step "build"), and the endpoint compares. */
+/**
+ * The SDK signs a stream as "unsigned"; where its digest is known, it is said (in the step "build"), and the endpoint compares. Inside TLS
+ * a part goes unsigned, as by all tools: its MD5 is said and compared, and another digest would keep the endpoint busier than the rest.
+ */
 export function withDigest<T extends { request: unknown }>(args: T, { sha256 }: Payload): T {
-  (args.request as HttpRequest).headers['x-amz-content-sha256'] = sha256;
+  if (sha256 !== '') (args.request as HttpRequest).headers['x-amz-content-sha256'] = sha256;
   return args;
 }

@@ -13,7 +13,9 @@ import { digestOf } from '../../src/util/digest.ts';
 import { AppError } from '../../src/util/errors.ts';
 import { retry } from '../../src/util/retry.ts';
 import { Scope } from '../../src/util/scope.ts';
+import { lacksMinio, startMinio } from '../peers/minio.ts';
 import { needsRadosgw, type Radosgw, startRadosgw } from '../peers/radosgw.ts';
+import type { S3Peer } from '../peers/s3-peer.ts';
 
 /** What every store keeps, wherever its bytes lie. */
 const isSlow = process.env['GABARIT_SLOW'] !== undefined;
@@ -21,27 +23,34 @@ const scope = new Scope();
 afterEach(() => scope.close());
 
 const skipsS3 = needsRadosgw();
+const skipsMinio = lacksMinio();
 const peerScope = new Scope();
 let peer: Radosgw;
+let minio: S3Peer;
 beforeAll(async () => {
-  if (skipsS3) return;
-  const folder = await mkdtemp(join(tmpdir(), 'rgw-'));
-  peerScope.defer(() => rm(folder, { recursive: true }));
-  peer = await startRadosgw(folder, peerScope);
+  if (!skipsS3) peer = await startRadosgw(await peerFolder(), peerScope);
+  if (!skipsMinio) minio = await startMinio(await peerFolder(), peerScope);
 });
+
+async function peerFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 's3-peer-'));
+  peerScope.defer(() => rm(folder, { recursive: true }));
+  return folder;
+}
 afterAll(() => peerScope.close());
 
 /** Stores in a bucket of their own: over TLS, and as old appliances have it. */
-function s3Kind(name: string, more: () => Partial<StoreSettings>): Kind {
+function s3Kind(name: string, skips: boolean, at: () => S3Peer, more: () => Partial<StoreSettings> = () => ({})): Kind {
   return {
     name,
-    skips: skipsS3,
+    skips,
     rounds: isSlow ? 20 : 2,
     open: async () => {
-      const url = `s3://${await peer.bucket()}/some/prefix`;
-      const settings = peer.settings(url, more());
+      const { settings: settingsOf, bucket, environment } = at();
+      const url = `s3://${await bucket()}/some/prefix`;
+      const settings = settingsOf(url, more());
       const stateDir = await temporaryFolder();
-      return () => openS3Store(url, { settings, environment: peer.environment, stateDir, emit: () => undefined });
+      return () => openS3Store(url, { settings, environment, stateDir, emit: () => undefined });
     },
   };
 }
@@ -74,8 +83,14 @@ const kinds: Kind[] = [
       return () => openFileStore(`file:${folder}/new/store`);
     },
   },
-  s3Kind('s3, signature version 4, TLS', () => ({})),
-  s3Kind('s3, signature version 2', () => ({ signature: 'v2', endpoint: peer.endpoint, checksums: 'always' })),
+  s3Kind('s3, signature version 4, TLS', skipsS3, () => peer),
+  s3Kind(
+    's3, signature version 2',
+    skipsS3,
+    () => peer,
+    () => ({ signature: 'v2', endpoint: peer.endpoint, checksums: 'always' }),
+  ),
+  s3Kind('s3, MinIO', skipsMinio, () => minio),
 ];
 
 async function temporaryFolder(): Promise<string> {

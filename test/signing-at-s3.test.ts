@@ -8,11 +8,17 @@ import { parseImageReference } from '../src/model/image-reference.ts';
 import { forgetSecrets } from '../src/util/redact.ts';
 import { Scope } from '../src/util/scope.ts';
 import { writeOutputFolder } from './fakes/output-folder.ts';
+import { lacksMinio, startMinio } from './peers/minio.ts';
 import { needsRadosgw, startRadosgw } from './peers/radosgw.ts';
 import { overwrite } from './signed-store.ts';
 
+const peers = [
+  { name: 'radosgw', skips: needsRadosgw(), startPeer: startRadosgw },
+  { name: 'MinIO', skips: lacksMinio(), startPeer: startMinio },
+];
+
 /** From a key to the verdict of a reader who knows nothing yet, over TLS with a private authority. */
-describe.skipIf(needsRadosgw())('a catalog at radosgw', () => {
+describe.each(peers)('a catalog at $name', ({ skips, startPeer }) => {
   const scope = new Scope();
   const { signal } = new AbortController();
   let folder = '';
@@ -27,9 +33,10 @@ describe.skipIf(needsRadosgw())('a catalog at radosgw', () => {
     );
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'signing-rgw-'));
+    if (skips) return;
+    folder = await mkdtemp(join(tmpdir(), 'signing-s3-'));
     scope.defer(() => rm(folder, { recursive: true }));
-    const peer = await startRadosgw(folder, scope);
+    const peer = await startPeer(folder, scope);
     environment = peer.environment;
     const prod = peer.settings(`s3://${await peer.bucket()}/templates`);
     configFile = join(folder, 'gabarit.yaml');
@@ -52,33 +59,36 @@ describe.skipIf(needsRadosgw())('a catalog at radosgw', () => {
     return failure === undefined ? 'good' : `${verdicts.find(({ status }) => status === 'fail')?.check}: ${failure}`;
   };
 
-  test('is published, promoted, and proven from an empty memory; one flipped byte is found, and keys are followed', async () => {
-    const output = await writeOutputFolder(join(folder, 'out'), 'debian-12', '20261123.1');
-    await expect(publisher.publish(output, 'prod', { channel: 'dev' }, signal)).rejects.toMatchObject({ code: 'NOT_TRUSTED' });
-    await publisher.keys.make();
-    await publisher.publish(output, 'prod', { channel: 'dev' }, signal);
-    const catalog = await publisher.catalog('prod');
-    await catalog.promote('stable', parseImageReference('debian-12@dev'), 'none', signal);
+  test.skipIf(skips)(
+    'is published, promoted, and proven from an empty memory; one flipped byte is found, and keys are followed',
+    async () => {
+      const output = await writeOutputFolder(join(folder, 'out'), 'debian-12', '20261123.1');
+      await expect(publisher.publish(output, 'prod', { channel: 'dev' }, signal)).rejects.toMatchObject({ code: 'NOT_TRUSTED' });
+      await publisher.keys.make();
+      await publisher.publish(output, 'prod', { channel: 'dev' }, signal);
+      const catalog = await publisher.catalog('prod');
+      await catalog.promote('stable', parseImageReference('debian-12@dev'), 'none', signal);
 
-    const reader = await machine('reader');
-    expect(await verdict(reader)).toBe('good');
-    const { manifest } = await catalog.resolve(parseImageReference('debian-12@stable'));
-    const store = publisher.store('prod');
-    const key = manifest.replace('manifest.json', 'disk.qcow2');
-    const good = await buffer(await store.get(key));
-    const flipped = Buffer.from(good);
-    flipped[7] = (flipped[7] ?? 0) ^ 0x10;
-    await overwrite(store, key, flipped);
-    expect(await verdict(reader)).toBe('files: DIGEST_MISMATCH');
-    expect(await verdict(await machine('another'))).toBe('files: DIGEST_MISMATCH');
-    await overwrite(store, key, good);
+      const reader = await machine('reader');
+      expect(await verdict(reader)).toBe('good');
+      const { manifest } = await catalog.resolve(parseImageReference('debian-12@stable'));
+      const store = publisher.store('prod');
+      const key = manifest.replace('manifest.json', 'disk.qcow2');
+      const good = await buffer(await store.get(key));
+      const flipped = Buffer.from(good);
+      flipped[7] = (flipped[7] ?? 0) ^ 0x10;
+      await overwrite(store, key, flipped);
+      expect(await verdict(reader)).toBe('files: DIGEST_MISMATCH');
+      expect(await verdict(await machine('another'))).toBe('files: DIGEST_MISMATCH');
+      await overwrite(store, key, good);
 
-    await publisher.rotateKey(['prod'], signal);
-    expect(await verdict(reader)).toBe('good');
-    expect(await verdict(await machine('third'))).toBe('good');
-  });
+      await publisher.rotateKey(['prod'], signal);
+      expect(await verdict(reader)).toBe('good');
+      expect(await verdict(await machine('third'))).toBe('good');
+    },
+  );
 
-  test('names its secrets without showing them', async () => {
+  test.skipIf(skips)('names its secrets without showing them', async () => {
     const facts = await publisher.checkSecrets(365);
     expect(facts.map(({ named, status }) => [named, status])).toEqual([
       ['stores.prod.credentials.accessKey', 'pass'],

@@ -7,6 +7,7 @@ import { openStore, type StoresConfig } from './catalog/open-store.ts';
 import { inventoryOf } from './catalog/inventories.ts';
 import { publish, type PublishOptions } from './catalog/publish.ts';
 import { signImage } from './catalog/sign-image.ts';
+import { type StoreSweep, sweepStore } from './catalog/sweep-store.ts';
 import { signAgain } from './catalog/sign-again.ts';
 import { readSignedManifest } from './catalog/signed-manifest.ts';
 import { type VerifiedImage, type VerifyPublished, verifyPublished } from './catalog/verify-published.ts';
@@ -116,6 +117,8 @@ export interface App {
   publish(folder: string, store: string, options: PublishWish, signal: AbortSignal): Promise<Promotion>;
   /** Tries out the way to a store. */
   storeDoctor(store: string, given: GivenSettings, signal: AbortSignal): Promise<DiagnosedStore>;
+  /** Removes unfinished uploads from a store. */
+  sweepStore(store: string, options: { olderThanMs: number; dryRun: boolean }, signal: AbortSignal): Promise<StoreSweep>;
   /** Sets what the configuration file says about a store. Returns the path of the file. */
   writeStore(name: string, settings: Readonly<Record<string, unknown>>): Promise<string>;
   catalog(store: string, actor?: Actor): Promise<Catalog>;
@@ -339,6 +342,7 @@ export async function createApp(flags: ConfigFlags, environment: NodeJS.ProcessE
         emit({ type: 'probe', probe: id, title, status, message: found, ...(hint === undefined ? {} : { hint }) });
       return diagnoseStore(store, given, stores, { signal, onProbe });
     },
+    sweepStore: (store, options, signal) => sweepStore(store, { ...options, signal }, stores),
     writeStore: (name, settings) => writeStoreSettings(flags.configFile, name, settings),
     catalog,
     diff: async (from, to, store) => {

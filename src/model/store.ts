@@ -76,6 +76,26 @@ export interface StoreContext {
   limit?: number | undefined;
 }
 
+export interface SweepOptions {
+  /** The beginning of the keys that are meant, such as `templates/`. */
+  prefix: string;
+  /** To which nothing was added for so long. */
+  olderThanMs: number;
+  /** Only say what would be removed. */
+  dryRun: boolean;
+  signal: AbortSignal;
+}
+
+/** An upload that was begun and never completed: what it holds is paid for, and seen by nobody. */
+export interface SweptUpload {
+  key: string;
+  /** ISO 8601: when it was begun, and when its last part arrived. */
+  begun: string;
+  touched: string;
+  parts: number;
+  bytes: number;
+}
+
 /** A kind of store, found by its URL. */
 export interface StorePlugin {
   id: string;
@@ -86,4 +106,6 @@ export interface StorePlugin {
   open(url: string, context: StoreContext): Store;
   /** Tries out the way to a store, and finds the settings that work; absent where nothing can be set. @throws AppError CANCELLED, TIMEOUT */
   diagnose?(url: string, context: StoreContext, options: DiagnoseOptions): Promise<StoreDiagnosis>;
+  /** Removes uploads that nobody goes on with; absent where there are none. @throws AppError STORE_DENIED when they cannot be listed */
+  sweep?(url: string, context: StoreContext, options: SweepOptions): Promise<SweptUpload[]>;
 }

@@ -21,6 +21,7 @@ import { readAll } from './s3/part-source.ts';
 import { putParts } from './s3/put-parts.ts';
 import { putWhole, type WriteContext } from './s3/put-whole.ts';
 import { payloadOf } from './s3/request-body.ts';
+import { sweepS3 } from './s3/sweep.ts';
 import { createThrottle } from './s3/throttle.ts';
 import { sweepUnfinished } from './s3/unfinished.ts';
 import { checkKey, checkPrefix, isKey } from './shared/keys.ts';
@@ -33,6 +34,7 @@ export const s3: StorePlugin = {
   isLimited: true,
   open: openS3Store,
   diagnose: diagnoseS3,
+  sweep: sweepS3,
 };
 
 /** Nothing is asked yet. @throws AppError USAGE, CONFIG_INVALID */

@@ -199,6 +199,7 @@ export function fakeApp(pauseMs = 0): FakeApp {
         leftovers: [],
       },
     }),
+    sweepStore: async (url, { dryRun }) => ({ schema: 'gabarit.store-sweep/1', url, dryRun, uploads: [], bytes: 0 }),
     writeStore: async () => 'gabarit.yaml',
     catalog: async (storeUrl, actor = {}) =>
       openCatalog(openFileStore(storeUrl), { ...actor, approvals, site: true, emit: bus.emitter() }),

@@ -1,7 +1,8 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { CreateMultipartUploadCommand, S3Client, UploadPartCommand } from '@aws-sdk/client-s3';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type FakeS3, startS3 } from '../../../test/fakes/s3.ts';
 import { createApp } from '../../app.ts';
 import { runCli } from '../program.ts';
@@ -26,7 +27,9 @@ interface Outcome {
   config: string;
 }
 
-async function doctor(...argv: string[]): Promise<Outcome> {
+const doctor = (...argv: string[]): Promise<Outcome> => store('doctor', ...argv);
+
+async function store(...argv: string[]): Promise<Outcome> {
   let [out, err] = ['', ''];
   const configFile = join(folder, 'gabarit.yaml');
   const environment = {
@@ -36,7 +39,7 @@ async function doctor(...argv: string[]): Promise<Outcome> {
     S3_ACCESS: server.accessKey,
     S3_SECRET: server.secretKey,
   };
-  const code = await runCli(['store', 'doctor', ...argv, '--config', configFile], {
+  const code = await runCli(['store', ...argv, '--config', configFile], {
     stdout: { write: (text: string) => (out += text) },
     stderr: { write: (text: string) => (err += text) },
     environment,
@@ -141,6 +144,78 @@ describe('gabarit store doctor', () => {
     expect(code).toBe(2);
     expect(err).toContain(message);
     expect(err).not.toContain('hunter2');
+    expect(server.requests).toEqual([]);
+  });
+});
+
+describe('gabarit store sweep', () => {
+  const hourMs = 3_600_000;
+
+  /** An upload that was begun so long ago, got one part, and was left. */
+  async function leave(key: string, hoursAgo: number): Promise<void> {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - hoursAgo * hourMs });
+    const credentials = { accessKeyId: server.accessKey, secretAccessKey: server.secretKey };
+    const client = new S3Client({ endpoint: server.url, region: server.region, forcePathStyle: true, credentials });
+    const upload = { Bucket: 'templates', Key: key };
+    const { UploadId } = await client.send(new CreateMultipartUploadCommand(upload));
+    await client.send(new UploadPartCommand({ ...upload, UploadId, PartNumber: 1, Body: Buffer.alloc(3 * 2 ** 20) }));
+    client.destroy();
+    vi.useRealTimers();
+  }
+
+  const left = (): string[] =>
+    server
+      .uploads('templates')
+      .map(({ key }) => key)
+      .toSorted();
+
+  beforeEach(async () => {
+    server.region = 'us-east-1';
+    await configure(configured());
+  });
+  afterEach(() => vi.useRealTimers());
+
+  it('removes what nobody went on with, below the templates of the store only', async () => {
+    await leave('gabarit/templates/d/old', 25);
+    await leave('gabarit/templates/d/young', 3);
+    await leave('gabarit/elsewhere/old', 25);
+    await leave('templates/d/old', 25);
+    const all = left();
+    const dry = await store('sweep', 'prod', '--dry-run');
+    expect(dry.code).toBe(0);
+    expect(dry.out).toMatch(
+      /^ {2}templates\/d\/old {2}begun \d{4}-\d\d-\d\d \d\d:\d\d {2}last part .* 3\.00 MiB\n1 unfinished upload, 3\.00 MiB would be removed; leave out --dry-run to do it\n$/,
+    );
+    expect(left()).toEqual(all);
+    const { code, out } = await store('sweep', 'prod', '--json');
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({
+      schema: 'gabarit.store-sweep/1',
+      url: 's3://templates/gabarit',
+      dryRun: false,
+      uploads: [{ key: 'templates/d/old', parts: 1, bytes: 3 * 2 ** 20 }],
+      bytes: 3 * 2 ** 20,
+    });
+    expect(left()).toEqual(all.filter((key) => key !== 'gabarit/templates/d/old'));
+    expect((await store('sweep', 'prod')).out).toBe('There are no unfinished uploads to remove in s3://templates/gabarit\n');
+    expect((await store('sweep', 'prod', '--older-than', '2')).out).toMatch(/\n1 unfinished upload, 3\.00 MiB removed\n$/);
+    expect(left()).toEqual(['gabarit/elsewhere/old', 'templates/d/old']);
+  });
+
+  it('says which right is lacking', async () => {
+    server.deny = new Set(['list']);
+    const { code, err } = await store('sweep', 'prod');
+    expect([code, err]).toEqual([7, expect.stringContaining('lack the right s3:ListBucketMultipartUploads')]);
+  });
+
+  it.each([
+    [['./folder'], 'only S3 has them'],
+    [['nowhere'], 'No store nowhere is configured'],
+    [['prod', '--older-than', '0'], 'at least 1'],
+    [['prod', '--older-than', '1.5'], 'a whole number of hours'],
+  ])('refuses %j', async (argv, message) => {
+    const { code, err } = await store('sweep', ...argv);
+    expect([code, err]).toEqual([2, expect.stringContaining(message)]);
     expect(server.requests).toEqual([]);
   });
 });

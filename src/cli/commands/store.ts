@@ -18,9 +18,10 @@ interface DoctorOptions {
 
 export function storeCommand(run: Run): Command {
   return new Command('store')
-    .summary('find out what a store needs')
+    .summary('find out what a store needs, and clean it')
     .description('Looks after stores.')
-    .addCommand(doctorCommand(run));
+    .addCommand(doctorCommand(run))
+    .addCommand(sweepCommand(run));
 }
 
 function doctorCommand(run: Run): Command {
@@ -65,6 +66,37 @@ function doctorCommand(run: Run): Command {
         return diagnosis.works && (!mustChange || written !== undefined) ? 0 : errorTable.STORE_FAILED.exit;
       }),
     );
+}
+
+function sweepCommand(run: Run): Command {
+  return new Command('sweep')
+    .summary('remove unfinished uploads')
+    .description(
+      'Removes what uploads to S3 have left that broke off: parts that are paid for and seen by nobody. Only below templates/ of the store, and only where nothing was added for a day, so that uploads that still run, or wait to be resumed, stay.\nWhat nobody went on with for a day is also removed by the next large upload of the same template.',
+    )
+    .argument('<store>', 'a name in the configuration, or s3://BUCKET/PREFIX')
+    .option('--older-than <hours>', 'those to which nothing was added for so many hours', hoursOf, 24)
+    .option('--dry-run', 'only say what would be removed')
+    .addHelpText(
+      'after',
+      examples(
+        ['gabarit store sweep prod --dry-run', 'Show what would be removed.'],
+        ['gabarit store sweep s3://templates/gabarit --older-than 2', 'Remove what nobody went on with for two hours.'],
+      ),
+    )
+    .action((store: string, { olderThan, dryRun = false }: { olderThan: number; dryRun?: boolean }) =>
+      run(async ({ globals, signal, openApp, answer }) => {
+        const { sweepText } = await import('../render/store-sweep.ts');
+        const app = await openApp({ kind: 'data' });
+        const sweep = await app.sweepStore(store, { olderThanMs: olderThan * 3_600_000, dryRun }, signal);
+        answer(sweep, () => (globals.quiet ? '' : sweepText(sweep)));
+      }),
+    );
+}
+
+function hoursOf(value: string): number {
+  if (/^[1-9]\d{0,4}$/.test(value)) return Number(value);
+  throw new InvalidArgumentError('It must be a whole number of hours, at least 1.');
 }
 
 function endpointOf(value: string): string {

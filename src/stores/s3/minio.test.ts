@@ -12,6 +12,7 @@ import { digestOf, digestOfFile } from '../../util/digest.ts';
 import { Scope } from '../../util/scope.ts';
 import { openS3Store } from '../s3.ts';
 import { diagnoseS3 } from './doctor.ts';
+import { sweepS3 } from './sweep.ts';
 
 /** What MinIO does in its own way; what all stores keep is in their contract suite. */
 describe.skipIf(lacksMinio())('at MinIO', () => {
@@ -67,6 +68,10 @@ describe.skipIf(lacksMinio())('at MinIO', () => {
     const onProgress = (count: number): void => void (count > 25 * 2 ** 20 && cancel.abort());
     const stopped = openS3Store(url, slowly).put(key, { path: file }, { ...announced, signal: cancel.signal, onProgress });
     await expect(stopped).rejects.toMatchObject({ code: 'CANCELLED' });
+    // It lists unfinished uploads by whole keys only.
+    const sweep = { olderThanMs: 0, dryRun: true, signal };
+    expect(await sweepS3(url, slowly, { ...sweep, prefix: key })).toMatchObject([{ key, parts: expect.any(Number) as number }]);
+    expect(await sweepS3(url, slowly, { ...sweep, prefix: 'disk-' })).toEqual([]);
     let first = 0;
     const store = openS3Store(url, context({ signature }));
     await store.put(key, { path: file }, { ...announced, ifAbsent: true, onProgress: (count) => (first ||= count) });

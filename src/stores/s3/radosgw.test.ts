@@ -12,6 +12,7 @@ import { Scope } from '../../util/scope.ts';
 import { openS3Store } from '../s3.ts';
 import { parseAddress } from './address.ts';
 import { connect, settingsOf } from './connection.ts';
+import { sweepS3 } from './sweep.ts';
 import { sweepUnfinished } from './unfinished.ts';
 
 /** What only a real server shows. */
@@ -132,6 +133,9 @@ describe.skipIf(needsRadosgw())('at radosgw', () => {
     const context = { settings: peer.settings(url), environment: peer.environment, stateDir: folder, emit: () => undefined };
     const connection = connect(settingsOf(parseAddress(url), context), context);
     const tomorrow = Date.now() + 25 * 3600 * 1000;
+    const sweep = { prefix: 'swept/', olderThanMs: 0, dryRun: true, signal: new AbortController().signal };
+    expect(await sweepS3(url, context, sweep)).toMatchObject([{ key: 'swept/disk', parts: 1, bytes: 5 * 2 ** 20 }]);
+    expect(await sweepS3(url, context, { ...sweep, olderThanMs: 3_600_000, dryRun: false })).toEqual([]);
     expect(await sweepUnfinished(connection, 'templates/swept/', undefined)).toBe(0);
     expect(await sweepUnfinished(connection, 'templates/swept/', undefined, tomorrow)).toBe(1);
     expect(await sweepUnfinished(connection, 'templates/swept/', undefined, tomorrow)).toBe(0);

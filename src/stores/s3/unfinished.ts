@@ -39,13 +39,46 @@ export async function findUnfinished(
   signal: AbortSignal | undefined,
 ): Promise<Unfinished | undefined> {
   const found: Unfinished[] = [];
-  for (const { Key, UploadId } of await uploadsBelow(connection, key, signal)) {
+  for (const { Key, UploadId } of await listUploads(connection, key, signal).catch(noneIfNotListed)) {
     if (Key !== key || UploadId === undefined) continue;
     const { parts } = await partsOf(connection, key, UploadId, signal);
     const layout = layoutOfParts(configured.size, configured, parts);
     if (layout) found.push({ uploadId: UploadId, layout, parts });
   }
   return found.toSorted((a, b) => b.parts.size * b.layout.partSize - a.parts.size * a.layout.partSize)[0];
+}
+
+/** An upload that nobody goes on with. */
+export interface Leftover {
+  /** In the bucket. */
+  key: string;
+  uploadId: string;
+  begun: Date;
+  /** When its last part arrived; when it was begun, where there is none. */
+  touched: Date;
+  parts: number;
+  bytes: number;
+}
+
+/** The uploads below a prefix to which nothing was added for so long. @throws AppError when the endpoint does not list them */
+export async function findLeftovers(
+  connection: Connection,
+  prefix: string,
+  olderThanMs: number,
+  signal: AbortSignal | undefined,
+  now = Date.now(),
+): Promise<Leftover[]> {
+  const found: Leftover[] = [];
+  for (const { Key, UploadId, Initiated } of await listUploads(connection, prefix, signal)) {
+    if (!Key?.startsWith(prefix) || UploadId === undefined || Initiated === undefined) continue;
+    if (now - Initiated.getTime() < olderThanMs) continue;
+    const { parts, youngestMs } = await partsOf(connection, Key, UploadId, signal);
+    if (youngestMs > now - olderThanMs) continue;
+    const bytes = [...parts.values()].reduce((sum, { size }) => sum + size, 0);
+    const touched = new Date(Math.max(youngestMs, Initiated.getTime()));
+    found.push({ key: Key, uploadId: UploadId, begun: Initiated, touched, parts: parts.size, bytes });
+  }
+  return found;
 }
 
 /** Ends the uploads below a prefix that nobody went on with for a day. Returns how many. */
@@ -55,16 +88,9 @@ export async function sweepUnfinished(
   signal: AbortSignal | undefined,
   now = Date.now(),
 ): Promise<number> {
-  let swept = 0;
-  for (const { Key, UploadId, Initiated } of await uploadsBelow(connection, prefix, signal)) {
-    if (!Key?.startsWith(prefix) || UploadId === undefined || Initiated === undefined || now - Initiated.getTime() < dayMs)
-      continue;
-    const { youngestMs } = await partsOf(connection, Key, UploadId, signal);
-    if (youngestMs > now - dayMs) continue;
-    await abortUpload(connection, Key, UploadId, signal);
-    swept += 1;
-  }
-  return swept;
+  const leftovers = await findLeftovers(connection, prefix, dayMs, signal, now).catch(noneIfNotListed);
+  for (const { key, uploadId } of leftovers) await abortUpload(connection, key, uploadId, signal);
+  return leftovers.length;
 }
 
 /** Throws the parts of an upload away. It is no failure that it is gone already. */
@@ -86,29 +112,29 @@ export function isNoSuchUpload(error: unknown): boolean {
   return failureOf(error).name === 'NoSuchUpload';
 }
 
-/** Those who may not list uploads, or cannot, begin anew each time: that is slower, and no reason to fail. */
-async function uploadsBelow(connection: Connection, prefix: string, signal: AbortSignal | undefined): Promise<MultipartUpload[]> {
+async function listUploads(connection: Connection, prefix: string, signal: AbortSignal | undefined): Promise<MultipartUpload[]> {
   const { bucket } = connection.settings;
   const uploads: MultipartUpload[] = [];
   let marker: { KeyMarker?: string; UploadIdMarker?: string } | undefined = {};
   while (marker) {
     const input: ListMultipartUploadsCommandInput = { Bucket: bucket, Prefix: prefix, ...marker };
     const operation = { verb: 'list', right: 's3:ListBucketMultipartUploads', key: prefix } as const;
-    try {
-      const page: ListMultipartUploadsCommandOutput = await connection.call(
-        operation,
-        (client, http) => client.send(new ListMultipartUploadsCommand(input), http),
-        { signal },
-      );
-      uploads.push(...(page.Uploads ?? []));
-      const { NextKeyMarker: KeyMarker, NextUploadIdMarker: UploadIdMarker } = page;
-      marker = page.IsTruncated && KeyMarker ? { KeyMarker, ...(UploadIdMarker ? { UploadIdMarker } : {}) } : undefined;
-    } catch (error) {
-      if (!(error instanceof AppError) || !cannotList(error)) throw error;
-      return uploads;
-    }
+    const page: ListMultipartUploadsCommandOutput = await connection.call(
+      operation,
+      (client, http) => client.send(new ListMultipartUploadsCommand(input), http),
+      { signal },
+    );
+    uploads.push(...(page.Uploads ?? []));
+    const { NextKeyMarker: KeyMarker, NextUploadIdMarker: UploadIdMarker } = page;
+    marker = page.IsTruncated && KeyMarker ? { KeyMarker, ...(UploadIdMarker ? { UploadIdMarker } : {}) } : undefined;
   }
   return uploads;
+}
+
+/** Those who may not list uploads, or cannot, begin anew each time: that is slower, and no reason to fail. */
+function noneIfNotListed(error: unknown): never[] {
+  if (error instanceof AppError && cannotList(error)) return [];
+  throw error;
 }
 
 function cannotList(error: AppError): boolean {

@@ -46,11 +46,11 @@ function s3Kind(name: string, skips: boolean, at: () => S3Peer, more: () => Part
     skips,
     rounds: isSlow ? 20 : 2,
     open: async () => {
-      const { settings: settingsOf, bucket, environment } = at();
-      const url = `s3://${await bucket()}/some/prefix`;
-      const settings = settingsOf(url, more());
+      const s3 = at();
+      const url = `s3://${await s3.bucket()}/some/prefix`;
+      const settings = s3.settings(url, more());
       const stateDir = await temporaryFolder();
-      return () => openS3Store(url, { settings, environment, stateDir, emit: () => undefined });
+      return () => openS3Store(url, { settings, environment: s3.environment, stateDir, emit: () => undefined });
     },
   };
 }

@@ -1,3 +1,4 @@
+// eslint-disable-next-line no-restricted-imports -- for arguments that util/exec refuses, see `admin`
 import { execFile } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';

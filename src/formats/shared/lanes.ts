@@ -14,7 +14,7 @@ const laneCount = 4;
 export async function inLanes<T, R, P>(
   items: Iterable<T>,
   bufferSize: number,
-  { read, place, write }: Stages<T, R, P>,
+  stages: Stages<T, R, P>,
   cancel: AbortSignal,
 ): Promise<void> {
   const stop = new AbortController();
@@ -28,13 +28,13 @@ export async function inLanes<T, R, P>(
     turn = mine.promise;
     let placed: P;
     try {
-      const found = await read(item, buffer);
+      const found = await stages.read(item, buffer);
       await before;
-      placed = place(item, buffer, found);
+      placed = stages.place(item, buffer, found);
     } finally {
       mine.resolve();
     }
-    await write(item, buffer, placed);
+    await stages.write(item, buffer, placed);
   };
   const lane = async (): Promise<void> => {
     const buffer = Buffer.allocUnsafe(bufferSize);

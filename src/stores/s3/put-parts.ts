@@ -134,7 +134,7 @@ async function sendParts(context: WriteContext, job: Job, upload: Unfinished): P
   }
 
   let next = prepare(1);
-  for (let part = 1; part <= layout.count && !failed && !signal.aborted; part += 1) {
+  for (let part = 1; part <= layout.count && !signal.aborted; part += 1) {
     const ready = await next.catch(fail);
     if (!ready) break;
     // The next one is made ready while this one waits for its turn.
@@ -147,7 +147,7 @@ async function sendParts(context: WriteContext, job: Job, upload: Unfinished): P
       buffers.push(ready.buffer);
       continue;
     }
-    while (running.size >= parallel && !failed) await Promise.race(running);
+    while (running.size >= parallel && !signal.aborted) await Promise.race(running);
     const sending: Promise<void> = sendPart(part, ready).finally(() => running.delete(sending));
     running.add(sending);
   }

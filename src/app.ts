@@ -60,6 +60,14 @@ import {
 import { markRevoked } from './pipeline/deploy-revoked.ts';
 import { convertFile } from './pipeline/convert-file.ts';
 import { inspectHost } from './pipeline/doctor.ts';
+import {
+  type CheckedDefinition,
+  checkDefinition,
+  type Definition,
+  loadText,
+  readDefinition,
+  writeDefinition,
+} from './pipeline/definitions.ts';
 import { inspectFile } from './pipeline/inspect-file.ts';
 import { listTemplates } from './pipeline/list-templates.ts';
 import { type LoadOptions, loadTemplate } from './pipeline/load.ts';
@@ -102,8 +110,18 @@ export interface App {
   version: string;
   templates(): Promise<TemplateSummary[]>;
   newTemplate(name: string, from: string, folder: string): Promise<string>;
-  /** `allowEndOfLife`: also of a release that nobody repairs any more. */
-  plan(name: string, options: { arch?: Arch; offline: boolean; allowEndOfLife?: boolean }, signal: AbortSignal): Promise<Plan>;
+  /** `allowEndOfLife`: also of a release that nobody repairs any more; `text`: instead of what was saved. */
+  plan(
+    name: string,
+    options: { arch?: Arch; offline: boolean; allowEndOfLife?: boolean; text?: string | undefined },
+    signal: AbortSignal,
+  ): Promise<Plan>;
+  /** A definition as a text. @throws AppError TEMPLATE_NOT_FOUND */
+  definition(name: string): Promise<Definition>;
+  /** Finds the faults of a text without writing it. */
+  checkDefinition(name: string, text: string): Promise<CheckedDefinition>;
+  /** Writes it into the folder for own templates, if it is still what was seen. @throws AppError TEMPLATE_INVALID, CONFLICT */
+  writeDefinition(name: string, text: string, seen: string | undefined): Promise<void>;
   /** Makes a repository of definitions; returns the files in it. */
   initRepository(request: Omit<InitRepository, 'folders' | 'skeleton' | 'version'>): Promise<string[]>;
   build(request: BuildRequest, signal: AbortSignal): Promise<BuildResult[]>;
@@ -313,10 +331,15 @@ export async function createApp(flags: ConfigFlags, environment: NodeJS.ProcessE
     newTemplate: (name, from, folder) => newTemplate({ name, from, folder, folders: config.templateDirs }),
     initRepository: (request) =>
       initRepository({ ...request, folders: config.templateDirs, skeleton: join(root, 'templates/repository'), version }),
-    async plan(name, { arch, offline, allowEndOfLife }, signal) {
-      const loaded = await loadTemplate(name, { ...load, allowEndOfLife, signal });
+    async plan(name, { arch, offline, allowEndOfLife, text }, signal) {
+      const loading = { ...load, allowEndOfLife, signal };
+      const loaded =
+        text === undefined ? await loadTemplate(name, loading) : await loadText(name, text, config.ownTemplatesDir, loading);
       return makePlan(loaded, arch, services, { cacheDir: config.cacheDir, offline, signal, emit: bus.emitter(name) });
     },
+    definition: (name) => readDefinition(name, load),
+    checkDefinition: (name, text) => checkDefinition(name, text, config.ownTemplatesDir, load),
+    writeDefinition: (name, text, seen) => writeDefinition(name, text, config.ownTemplatesDir, seen, load),
     build: (request, signal) => buildAll(request, services, signal),
     verify: (folder, options, signal) => inRun('verify', signal, (ctx) => verifyImage(folder, options, services, ctx)),
     async publish(folder, reference, { channel, limit, job, ...actor }, signal) {

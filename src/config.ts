@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { type Document, isNode, LineCounter, parseDocument, visit } from 'yaml';
 import { z } from 'zod';
 import { sizeSchema } from './model/size.ts';
+import { type ServerSettings, serverSettingsSchema } from './model/server-settings.ts';
 import { type StoreSettings, storesSchema } from './model/store-settings.ts';
 import { credentialPattern } from './util/credential.ts';
 import { type XcpNgSettings, xcpNgSettingsSchema } from './targets/xcp-ng/settings.ts';
@@ -54,6 +55,7 @@ const fileSchema = z.strictObject({
   stores: storesSchema.default({}).describe('Stores that have a name, for --store NAME'),
   catalog: catalog.prefault({}).describe('Rules for moving channels'),
   signing: signing.prefault({}).describe('Who signs, and who is believed'),
+  server: serverSettingsSchema.prefault({}).describe('gabarit serve'),
   targets: z
     .record(targetName, targetSchema, { error: ({ code }) => (code === 'invalid_key' ? notATargetName : undefined) })
     .default({})
@@ -70,6 +72,9 @@ export interface Config {
   guestMirrors: Record<string, string>;
   stores: Record<string, StoreSettings>;
   targets: Record<string, TargetSettings>;
+  server: ServerSettings;
+  /** Where templates are written that people change in the web page. */
+  ownTemplatesDir: string;
   /** What this user's commands remember from one to the next: it is no cache, and may not be deleted without loss. */
   stateDir: string;
   /** PostgreSQL, which several servers and workers share; without it, the server has a database of its own in `stateDir`. */
@@ -95,18 +100,29 @@ export async function readConfig(flags: ConfigFlags, environment: NodeJS.Process
   const cacheHome = set(environment['XDG_CACHE_HOME']) ?? join(home, '.cache');
   const stateHome = set(environment['XDG_STATE_HOME']) ?? join(home, '.local/state');
   const dataHome = set(environment['XDG_DATA_HOME']) ?? join(home, '.local/share');
+  const stateDir = resolve(set(environment['GABARIT_STATE']) ?? join(stateHome, 'gabarit'));
+  const ownTemplatesDir = resolve(file.server.templates ?? join(stateDir, 'templates'));
   return {
     cacheDir: resolve(flags.cacheDir ?? set(environment['GABARIT_CACHE']) ?? file.cacheDir ?? join(cacheHome, 'gabarit')),
     cacheLimit: file.cacheLimit,
     outputDir: resolve(flags.outputDir ?? set(environment['GABARIT_OUT']) ?? file.outputDir ?? 'out'),
-    templateDirs: [...new Set([resolve('templates'), ...file.templateDirs.map((folder) => resolve(folder)), shippedTemplates])],
+    templateDirs: [
+      ...new Set([
+        ownTemplatesDir,
+        resolve('templates'),
+        ...file.templateDirs.map((folder) => resolve(folder)),
+        shippedTemplates,
+      ]),
+    ],
     mirrors: file.mirrors,
     guestMirrors: file.guestMirrors,
     stores: file.stores,
     catalog: file.catalog,
     targets: file.targets,
-    stateDir: resolve(set(environment['GABARIT_STATE']) ?? join(stateHome, 'gabarit')),
+    server: file.server,
     databaseUrl: set(environment['DATABASE_URL']),
+    ownTemplatesDir,
+    stateDir,
     signing: { ...file.signing, ...signingKeyFrom(environment) },
     keysDir: resolve(set(environment['GABARIT_KEYS']) ?? join(dataHome, 'gabarit/keys')),
   };

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { auditCommand } from './commands/audit.ts';
 import { buildCommand } from './commands/build.ts';
 import { cacheCommand } from './commands/cache.ts';
 import { catalogCommand } from './commands/catalog.ts';
@@ -18,6 +19,7 @@ import { rollbackCommand } from './commands/rollback.ts';
 import { runJobCommand } from './commands/run-job.ts';
 import { schemaCommand } from './commands/schema.ts';
 import { secretsCommand } from './commands/secrets.ts';
+import { serveCommand } from './commands/serve.ts';
 import { signCommand } from './commands/sign.ts';
 import { storeCommand } from './commands/store.ts';
 import { templatesCommand } from './commands/templates.ts';
@@ -59,7 +61,7 @@ export function createProgram(run: Run): Command {
   add('Look at disks, and convert them:', [inspectCommand(run), convertCommand(run)]);
   add('Share images:', [publishCommand(run), catalogCommand(run), signCommand(run), keyCommand(run), storeCommand(run)]);
   add('Run images:', [deployCommand(run), rollbackCommand(run), deploymentsCommand(run)]);
-  add('Run builds for others:', [workerCommand(run)]);
+  add('Run builds for others:', [serveCommand(run), workerCommand(run), auditCommand(run)]);
   add('Build by CI:', [initCommand(run), ciCommand(run)]);
   add('Look after this host:', [
     doctorCommand(run),

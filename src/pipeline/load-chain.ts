@@ -25,7 +25,14 @@ interface Parsed {
   faults: Fault[];
 }
 
-async function parseDefinition(file: string): Promise<Parsed> {
+/** A text that stands for a file that has not been written yet. */
+export interface Unsaved {
+  file: string;
+  bytes: Uint8Array;
+}
+
+async function parseDefinition(file: string, unsaved: Unsaved | undefined): Promise<Parsed> {
+  if (unsaved?.file === file) return parseYaml(unsaved.bytes, file);
   if (file.endsWith('.ts')) return importDefinition(file);
   return parseYaml(await readLimited(file, maxBytes), file);
 }
@@ -34,7 +41,12 @@ async function parseDefinition(file: string): Promise<Parsed> {
  * Reads a definition with everything that it extends and lays them over each other.
  * @throws AppError TEMPLATE_NOT_FOUND; TEMPLATE_INVALID when the file itself cannot be read as data
  */
-export async function loadChain(file: string, folders: readonly string[], signal?: AbortSignal): Promise<Chain> {
+export async function loadChain(
+  file: string,
+  folders: readonly string[],
+  signal?: AbortSignal,
+  unsaved?: Unsaved,
+): Promise<Chain> {
   const files: string[] = [];
   const trees: MapTree[] = [];
   const faults: Fault[] = [];
@@ -42,9 +54,9 @@ export async function loadChain(file: string, folders: readonly string[], signal
   let broken = false;
   for (let next: string | undefined = file; next !== undefined; ) {
     signal?.throwIfAborted();
-    const parsed: Parsed = await parseDefinition(next);
+    const parsed: Parsed = await parseDefinition(next, unsaved);
     files.push(next);
-    seen.add(await realpath(next));
+    seen.add(unsaved?.file === next ? next : await realpath(next));
     faults.push(...parsed.faults);
     if (parsed.tree?.kind !== 'map') {
       broken = true;
@@ -86,7 +98,8 @@ async function parentOf(
   if (depth > maxParents) return refuse(`more than ${maxParents} templates extend each other`);
   try {
     const found = await findDefinition(value.value, folders, file);
-    if (seen.has(await realpath(found))) return refuse(`${JSON.stringify(value.value)} extends this template again: a circle`);
+    if (seen.has(found) || seen.has(await realpath(found)))
+      return refuse(`${JSON.stringify(value.value)} extends this template again: a circle`);
     return { file: found };
   } catch (error) {
     if (!(error instanceof AppError)) throw error;

@@ -7,7 +7,7 @@ import { type Template, templateSchema } from '../model/template.ts';
 import { type JsonSchema, templateJsonSchema } from '../model/template-json-schema.ts';
 import { digestOfFile, digestOfJson } from '../util/digest.ts';
 import { AppError, type Fault } from '../util/errors.ts';
-import { loadChain } from './load-chain.ts';
+import { loadChain, type Unsaved } from './load-chain.ts';
 import { faultAt, invalidTemplate, type PathFault, placeFault, supportEnded } from './load-faults.ts';
 import { findDefinition, isPath } from './load-file.ts';
 import { faultsOfIssues, missing, plainMessage } from './load-issues.ts';
@@ -27,6 +27,8 @@ export interface LoadOptions {
   /** Accept a release that nobody repairs any more. */
   allowEndOfLife?: boolean | undefined;
   signal?: AbortSignal | undefined;
+  /** Read instead of that file, which need not exist. */
+  unsaved?: Unsaved;
 }
 
 export interface LoadedTemplate {
@@ -54,7 +56,7 @@ export async function loadTemplate(nameOrPath: string, options: LoadOptions): Pr
   const file = isPath(nameOrPath) ? nameOrPath : await findDefinition(nameOrPath, options.folders);
   // What a definition extends may lie beside it.
   const folders = [...new Set([dirname(file), ...options.folders])];
-  const chain = await loadChain(file, folders, options.signal);
+  const chain = await loadChain(file, folders, options.signal, options.unsaved);
   const { tree, files } = chain;
   const value = plainOf(tree) as Record<string, unknown>;
   const today = (options.now ?? new Date()).toISOString().slice(0, 10);

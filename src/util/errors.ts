@@ -43,6 +43,11 @@ export const errorTable = {
   DATABASE_TOO_NEW: { exit: 4, http: 503, retry: false },
   FENCED: { exit: 7, http: 409, retry: false },
   WORKER_LOST: { exit: 1, http: 500, retry: false },
+  NOT_LOGGED_IN: { exit: 7, http: 401, retry: false },
+  FORBIDDEN: { exit: 7, http: 403, retry: false },
+  RATE_LIMITED: { exit: 7, http: 429, retry: true },
+  TOO_LARGE: { exit: 7, http: 413, retry: false },
+  AUDIT_BROKEN: { exit: 7, http: 500, retry: false },
   TIMEOUT: { exit: 8, http: 504, retry: true },
   CANCELLED: { exit: 130, http: 499, retry: false },
 } as const satisfies Record<string, { exit: number; http: number; retry: boolean }>;

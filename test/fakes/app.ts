@@ -1,3 +1,5 @@
+import { digestOf } from '../../src/util/digest.ts';
+import { serverSettingsSchema } from '../../src/model/server-settings.ts';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -66,6 +68,8 @@ export function fakeApp(pauseMs = 0): FakeApp {
       catalog: { approvals },
       targets: {},
       stateDir: '/state',
+      ownTemplatesDir: '/state/templates',
+      server: serverSettingsSchema.parse({}),
       signing: { fingerprints: [] },
       keysDir: '/keys',
       databaseUrl: undefined,
@@ -81,6 +85,15 @@ export function fakeApp(pauseMs = 0): FakeApp {
       openCatalog: () => Promise.reject(new AppError('STORE_FAILED', 'no store')),
       inRun: (_, signal, work) => inFolder(bus, signal, work),
     }),
+    definition: async (name) => ({
+      name,
+      file: `/t/${name}.yaml`,
+      text: `name: ${name}\n`,
+      language: 'yaml',
+      digest: digestOf(name),
+    }),
+    checkDefinition: async () => ({ faults: [], warnings: [] }),
+    writeDefinition: async () => undefined,
     templates: async () => [
       {
         name: 'debian-12',

@@ -1,12 +1,13 @@
 import type { RootfsCheck } from '../model/check.ts';
 import { dropIns, statements, textAt } from './shared/config-text.ts';
+import { familyOf } from './shared/family.ts';
 import { fail, stepCheck } from './shared/step-check.ts';
 import { hasUnit, isEnabled, isMasked } from './shared/systemd-units.ts';
 
 const locale = stepCheck('base', 'locale', 'The locale is the one of the template', async ({ rootfs, plan }) => {
   const wanted = `LANG=${plan.template.locale}`;
-  const text = await textAt(rootfs, '/etc/default/locale');
-  return statements(text).includes(wanted) ? [] : [fail(`/etc/default/locale does not say ${wanted}`)];
+  const file = (await familyOf(rootfs)) === 'apt' ? '/etc/default/locale' : '/etc/locale.conf';
+  return statements(await textAt(rootfs, file)).includes(wanted) ? [] : [fail(`${file} does not say ${wanted}`)];
 });
 
 const timeZone = stepCheck('base', 'time-zone', 'The time zone is the one of the template', async ({ rootfs, plan }) => {
@@ -18,110 +19,13 @@ const timeZone = stepCheck('base', 'time-zone', 'The time zone is the one of the
   return (await rootfs.stat(wanted)) ? [] : [fail(`/etc/localtime points to ${wanted}, which does not exist`)];
 });
 
-const timeServices = ['systemd-timesyncd', 'chrony', 'ntpsec', 'openntpd', 'ntp'].map((name) => `${name}.service`);
+const timeServices = ['systemd-timesyncd', 'chrony', 'chronyd', 'ntpsec', 'openntpd', 'ntp'].map((name) => `${name}.service`);
 
 const timeSync = stepCheck('base', 'time-sync', 'Exactly one service keeps the time', async ({ rootfs }) => {
   const enabled: string[] = [];
   for (const unit of timeServices) if (await isEnabled(rootfs, unit)) enabled.push(unit);
   return enabled.length === 1 ? [] : [fail(`${enabled.length} time services are enabled: ${enabled.join(', ') || 'none'}`)];
 });
-
-const network = stepCheck(
-  'base',
-  'network',
-  'systemd-networkd and systemd-resolved, and nothing else, run the network',
-  async ({ rootfs }) => {
-    const findings = [];
-    for (const unit of ['systemd-networkd.service', 'systemd-resolved.service']) {
-      if (!(await isEnabled(rootfs, unit))) findings.push(fail(`${unit} is not enabled`));
-    }
-    for (const unit of ['networking.service', 'NetworkManager.service', 'dhcpcd.service', 'connman.service']) {
-      if (await isEnabled(rootfs, unit)) findings.push(fail(`${unit} is enabled too and would configure the same cards`));
-    }
-    const link = await rootfs.readLink('/etc/resolv.conf');
-    if (link === undefined || !link.endsWith('run/systemd/resolve/stub-resolv.conf')) {
-      findings.push(
-        fail(`/etc/resolv.conf ${link === undefined ? 'is not a link' : `points to ${link}`} instead of systemd-resolved`),
-      );
-    }
-    return findings;
-  },
-);
-
-const networkFallback = stepCheck(
-  'base',
-  'network-fallback',
-  'A machine without any seed gets its network by DHCP',
-  async ({ rootfs }) => {
-    const files = await dropIns(rootfs, ['/etc/systemd/network'], '.network');
-    for (const file of files.toReversed()) {
-      const lines = statements(await textAt(rootfs, file));
-      if (!lines.some((line) => /^DHCP=(yes|true|ipv4)$/.test(line)) || !lines.some((line) => /^Name=.*\ben\*/.test(line)))
-        continue;
-      return file === files.at(-1)
-        ? []
-        : [fail(`${file} is not the last in /etc/systemd/network: it would win over ${files.at(-1)}`)];
-    }
-    return [fail('no file in /etc/systemd/network configures network cards by DHCP')];
-  },
-);
-
-const waitOnline = stepCheck(
-  'base',
-  'network-wait',
-  'Waiting for the network ends within a minute and fails no unit',
-  async ({ rootfs }) => {
-    const folder = '/etc/systemd/system/systemd-networkd-wait-online.service.d';
-    const lines: string[] = [];
-    for (const file of await dropIns(rootfs, [folder], '.conf')) lines.push(...statements(await textAt(rootfs, file)));
-    const command = lines.findLast((line) => line.startsWith('ExecStart=') && line !== 'ExecStart=') ?? '';
-    const seconds = Number(/--timeout=(\d+)/.exec(command)?.[1] ?? Number.POSITIVE_INFINITY);
-    const good = command.startsWith('ExecStart=-') && seconds > 0 && seconds <= 60;
-    return good ? [] : [fail(`${folder} does not bound the wait: ${command || 'no ExecStart'}`)];
-  },
-);
-
-const packageSources = stepCheck(
-  'base',
-  'package-sources',
-  'Package sources are those of the template, signed, without proxy',
-  async ({ rootfs, plan }) => {
-    const findings = [];
-    const wanted = statements(plan.guestSources);
-    const found: string[] = [];
-    for (const file of await dropIns(rootfs, ['/etc/apt/sources.list.d'], '.sources')) {
-      const text = await textAt(rootfs, file);
-      found.push(...statements(text));
-      for (const stanza of text.split(/\n\s*\n/).filter((part) => statements(part).length > 0)) {
-        if (!/^Signed-By:/im.test(stanza)) findings.push(fail(`${file} has a source without Signed-By`));
-        if (/^(Trusted|Allow-Insecure):\s*yes/im.test(stanza))
-          findings.push(fail(`${file} has a source that needs no signature`));
-      }
-    }
-    for (const line of wanted) if (!found.includes(line)) findings.push(fail(`/etc/apt/sources.list.d lacks "${line}"`));
-    const oneLine = ['/etc/apt/sources.list', ...(await dropIns(rootfs, ['/etc/apt/sources.list.d'], '.list'))];
-    for (const file of oneLine) {
-      for (const line of statements((await rootfs.readText(file)) ?? '')) {
-        if (!/\[[^\]]*signed-by=/i.test(line) || /trusted=yes/i.test(line))
-          findings.push(fail(`${file} has a source without a key of its own: ${line}`));
-      }
-    }
-    for (const file of [
-      '/etc/apt/apt.conf',
-      ...(await rootfs.list('/etc/apt/apt.conf.d')).map((name) => `/etc/apt/apt.conf.d/${name}`),
-    ]) {
-      const text = (await rootfs.readText(file)) ?? '';
-      if (
-        statements(text).some(
-          (line) => /Proxy|Verify-(Peer|Host)|AllowUnauthenticated|Check-Valid-Until/i.test(line) && !line.startsWith('//'),
-        )
-      ) {
-        findings.push(fail(`${file} has a proxy, or switches a safeguard of apt off`));
-      }
-    }
-    return findings;
-  },
-);
 
 const consoles = stepCheck(
   'base',
@@ -172,31 +76,31 @@ const journal = stepCheck(
   },
 );
 
+/** Timers that hold the lock of the packages in a machine's first minutes, and the unit with which they are wanted. */
+const packageTimers = {
+  apt: { timers: ['apt-daily.timer', 'apt-daily-upgrade.timer'], wantedWith: 'unattended-upgrades.service' },
+  dnf: { timers: ['dnf-automatic.timer'], wantedWith: 'dnf-automatic.service' },
+  zypper: { timers: [], wantedWith: '' },
+};
+const neverWanted = ['dnf-makecache.timer', 'packagekit-background.timer', 'zypp-refresh.timer'];
+
 const upgrades = stepCheck(
   'base',
   'upgrade-timers',
-  'Package timers run only where unattended-upgrades is installed',
+  'Package timers run only where the package that takes security updates is installed',
   async ({ rootfs }) => {
-    const wanted = await hasUnit(rootfs, 'unattended-upgrades.service');
+    const { timers, wantedWith } = packageTimers[await familyOf(rootfs)];
+    const wanted = await hasUnit(rootfs, wantedWith);
     const findings = [];
-    for (const unit of ['apt-daily.timer', 'apt-daily-upgrade.timer']) {
+    for (const unit of timers) {
       const enabled = await isEnabled(rootfs, unit);
-      if (enabled !== wanted)
-        findings.push(fail(`${unit} is ${enabled ? 'enabled without' : 'off in spite of'} unattended-upgrades`));
+      const name = wantedWith.replace('.service', '');
+      if (enabled !== wanted) findings.push(fail(`${unit} is ${enabled ? 'enabled without' : 'off in spite of'} ${name}`));
     }
+    for (const unit of neverWanted)
+      if (await isEnabled(rootfs, unit)) findings.push(fail(`${unit} is enabled and holds the lock of the packages`));
     return findings;
   },
 );
 
-export const baseSystemChecks: RootfsCheck[] = [
-  locale,
-  timeZone,
-  timeSync,
-  network,
-  networkFallback,
-  waitOnline,
-  packageSources,
-  consoles,
-  journal,
-  upgrades,
-];
+export const baseSystemChecks: RootfsCheck[] = [locale, timeZone, timeSync, consoles, journal, upgrades];

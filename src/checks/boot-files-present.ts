@@ -1,6 +1,6 @@
 import type { RootfsCheck } from '../model/check.ts';
 import { failures } from './shared/all-files.ts';
-import { bootFile, readBootMenu } from './shared/boot-menu.ts';
+import { bootFile, readBootMenu } from '../disk/boot-menu.ts';
 
 /** Where a Linux kernel says that it is one: the boot protocol's header. */
 const kernelMagic = { offset: 0x202, text: 'HdrS' };

@@ -8,6 +8,7 @@ const leftovers = [
   /^\/etc\/netplan\/(50-cloud-init|00-installer-config)\.yaml$/,
   /^\/etc\/network\/interfaces\.d\/50-cloud-init/,
   /^\/etc\/systemd\/network\/(10|50)-cloud-init-/,
+  /^\/etc\/NetworkManager\/(system-connections\/cloud-init-|conf\.d\/.*cloud-init)/,
   /^\/etc\/sudoers\.d\/90-cloud-init-users$/,
   /^\/etc\/ssh\/sshd_config\.d\/50-cloud-init\.conf$/,
 ];

@@ -1,6 +1,7 @@
 import { parse } from 'yaml';
 import type { Finding, Rootfs, RootfsCheck } from '../model/check.ts';
 import { dropIns, statements, textAt } from './shared/config-text.ts';
+import { familyOf } from './shared/family.ts';
 import { fail, stepCheck, wordsOf } from './shared/step-check.ts';
 import { hasUnit, isEnabled, isMasked } from './shared/systemd-units.ts';
 
@@ -127,7 +128,7 @@ const clones = stepCheck(
         ['ssh_deletekeys', true],
         ['preserve_hostname', false],
         ['manage_etc_hosts', false],
-        ['apt.preserve_sources_list', true],
+        ...((await familyOf(rootfs)) === 'apt' ? ([['apt.preserve_sources_list', true]] as [string, unknown][]) : []),
       ]),
     ];
   },
@@ -164,17 +165,30 @@ const renderer = stepCheck(
     const { config, faults } = await configuration(rootfs);
     const renderers = at(config, 'system_info', 'network', 'renderers');
     const list = Array.isArray(renderers) ? renderers.map(String) : [];
-    const able: Record<string, string> = {
-      netplan: '/usr/sbin/netplan',
-      networkd: '/usr/lib/python3/dist-packages/cloudinit/net/networkd.py',
-    };
-    for (const name of list) {
-      // The first one that is there is used; "eni" would write for ifupdown, which this image does not run.
-      const path = able[name];
-      if (path !== undefined && (await rootfs.stat(path))) return faults;
-    }
+    // The first one that is there is used; "eni" would write for ifupdown, which no image runs.
+    for (const name of list) if (await canRender(rootfs, name)) return faults;
     return [...faults, fail(`none of the network renderers in /etc/cloud can be used: ${list.join(', ') || 'none'}`)];
   },
 );
+
+/** Whether cloud-init has the renderer, and the image what it writes for. */
+async function canRender(rootfs: Rootfs, name: string): Promise<boolean> {
+  const isApt = (await familyOf(rootfs)) === 'apt';
+  if (name === 'netplan') return (await rootfs.stat('/usr/sbin/netplan')) !== undefined;
+  if (name === 'networkd') return isApt && (await hasRenderer(rootfs, 'networkd'));
+  const hasManager = !isApt && (await hasUnit(rootfs, 'NetworkManager.service'));
+  if (name === 'network-manager') return hasManager && (await hasRenderer(rootfs, 'network_manager'));
+  // NetworkManager reads these files too, up to the ninth Red Hat.
+  if (name === 'sysconfig') return !isApt && (hasManager || (await hasUnit(rootfs, 'wicked.service')));
+  return false;
+}
+
+async function hasRenderer(rootfs: Rootfs, module: string): Promise<boolean> {
+  for (const folder of (await rootfs.list('/usr/lib')).filter((entry) => entry.startsWith('python3'))) {
+    for (const packages of ['dist-packages', 'site-packages'])
+      if (await rootfs.stat(`/usr/lib/${folder}/${packages}/cloudinit/net/${module}.py`)) return true;
+  }
+  return false;
+}
 
 export const cloudInitChecks: RootfsCheck[] = [starts, sources, withoutSeed, user, clones, grows, renderer];

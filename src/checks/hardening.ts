@@ -2,7 +2,7 @@ import type { RootfsCheck } from '../model/check.ts';
 import { dropIns, statements, textAt } from './shared/config-text.ts';
 import { fail, stepCheck } from './shared/step-check.ts';
 
-/** Programs that may run with the rights of their owner or group; the rest of Debian's have lost them. */
+/** Programs that may run with the rights of their owner or group; the rest have lost them. */
 const allowed = new Set([
   '/usr/bin/passwd',
   '/usr/bin/su',
@@ -19,6 +19,15 @@ const allowed = new Set([
   '/usr/bin/wall',
   '/usr/bin/fusermount3',
   '/usr/lib/x86_64-linux-gnu/utempter/utempter',
+  '/usr/libexec/utempter/utempter',
+  '/usr/lib/utempter/utempter',
+  '/usr/libexec/dbus-1/dbus-daemon-launch-helper',
+  '/usr/libexec/polkit-agent-helper-1',
+  '/usr/libexec/sssd/krb5_child',
+  '/usr/libexec/sssd/ldap_child',
+  '/usr/libexec/sssd/selinux_child',
+  '/usr/libexec/sssd/proxy_child',
+  '/usr/sbin/unix2_chkpwd',
 ]);
 
 const setuid = stepCheck(
@@ -78,7 +87,10 @@ const umask = stepCheck(
   "New files and home folders are nobody else's business",
   async ({ rootfs, parameter }) => {
     const wanted = parameter('umask') ?? '027';
-    const lines = statements((await rootfs.readText('/etc/login.defs')) ?? '');
+    // openSUSE 16 has its own in /usr, and reads those of the folder after it.
+    const lines: string[] = [];
+    for (const file of ['/etc/login.defs', ...(await dropIns(rootfs, ['/etc/login.defs.d'], '.defs'))])
+      lines.push(...statements((await rootfs.readText(file)) ?? ''));
     const value = (key: string): string | undefined => lines.findLast((line) => line.split(/\s+/)[0] === key)?.split(/\s+/)[1];
     const findings = [];
     if (value('UMASK') !== wanted)
@@ -114,6 +126,7 @@ const sudo = stepCheck(
         findings.push(fail(`${file} has mode ${stat?.mode.toString(8) ?? 'none'} and owner ${stat?.uid ?? 'none'}`));
       for (const line of statements((await rootfs.readText(file)) ?? '')) {
         if (/^Defaults\b.*\buse_pty\b/.test(line)) pty = !line.includes('!use_pty');
+        if (/^ALL\s+ALL\s*=/.test(line)) findings.push(fail(`${file} lets everybody do everything: ${line}`));
         // The rule of the default user is written by cloud-init at first boot.
         if (line.includes('NOPASSWD') || /!authenticate/.test(line))
           findings.push(fail(`${file} gives rights without a password: ${line}`));
@@ -138,6 +151,7 @@ const scheduled = stepCheck(
       '/etc/cron.monthly',
       '/etc/cron.d',
       '/boot/grub',
+      '/boot/grub2',
     ]) {
       const stat = await rootfs.stat(path);
       if (stat && (stat.uid !== 0 || (stat.mode & 0o077) !== 0))
@@ -160,7 +174,7 @@ const anonymous = stepCheck(
       ...(await rootfs.list('/etc/issue.d')).map((name) => `/etc/issue.d/${name}`),
     ]) {
       const text = await textAt(rootfs, path);
-      const leak = /\\[mrsvSo]|Debian|GNU\/Linux|\b\d+\.\d+\b/.exec(text)?.[0];
+      const leak = /\\[mrsvSo]|Debian|Ubuntu|Rocky|AlmaLinux|CentOS|Red Hat|openSUSE|GNU\/Linux|\b\d+\.\d+\b/.exec(text)?.[0];
       if (leak !== undefined) findings.push(fail(`${path} tells "${leak}"`));
     }
     return findings;

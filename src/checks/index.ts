@@ -34,20 +34,24 @@ import { initramfsGeneric } from './initramfs-generic.ts';
 import { kernelArguments } from './kernel-arguments.ts';
 import { logsEmpty } from './logs-empty.ts';
 import { machineIdEmpty } from './machine-id-empty.ts';
+import { networkChecks } from './network.ts';
 import { networkNamesGeneric } from './network-names-generic.ts';
 import { noBuildUser } from './no-build-user.ts';
 import { packageCachesEmpty } from './package-caches-empty.ts';
 import { packageDatabaseSane } from './package-database-sane.ts';
 import { packageFilesUnchanged } from './package-files-unchanged.ts';
+import { packageSources } from './package-sources.ts';
 import { packagesAsLocked } from './packages-as-locked.ts';
 import { passwordsLocked } from './passwords-locked.ts';
 import { randomSeedsAbsent } from './random-seeds-absent.ts';
 import { rootIdentity } from './root-identity.ts';
 import { secretsAbsent } from './secrets-absent.ts';
+import { selinuxLabels } from './selinux-labels.ts';
 import { sizeBudget } from './size-budget.ts';
 import { sshFoldersEmpty } from './ssh-folders-empty.ts';
 import { sshServerChecks } from './ssh-server.ts';
 import { storageIdentityAbsent } from './storage-identity-absent.ts';
+import { subscriptionAbsent } from './subscription-absent.ts';
 import { temporaryFoldersEmpty } from './temporary-folders-empty.ts';
 import { worldWritableAbsent } from './world-writable-absent.ts';
 
@@ -79,12 +83,16 @@ export const rootfsChecks: RootfsCheck[] = [
   randomSeedsAbsent,
   rootIdentity,
   secretsAbsent,
+  selinuxLabels,
   sizeBudget,
   sshFoldersEmpty,
   storageIdentityAbsent,
+  subscriptionAbsent,
   temporaryFoldersEmpty,
   worldWritableAbsent,
   ...baseSystemChecks,
+  ...networkChecks,
+  packageSources,
   ...cloudInitChecks,
   ...guestAgentChecks,
   ...hardeningKernelChecks,

@@ -2,7 +2,7 @@ import type { Finding, Rootfs, RootfsCheck } from '../model/check.ts';
 import { platforms } from '../model/platform.ts';
 import { AppError } from '../util/errors.ts';
 import { failures } from './shared/all-files.ts';
-import { bootFile, readBootMenu } from './shared/boot-menu.ts';
+import { bootFile, readBootMenu } from '../disk/boot-menu.ts';
 import { readInitramfs } from './shared/initramfs.ts';
 
 /** Drivers that the small kernel may lack: a machine of that platform has another way to its disk. */
@@ -19,7 +19,7 @@ export const initramfsDrivers: RootfsCheck = {
     if (entries.length === 0) return failures([`${file} is missing or starts nothing`]);
     for (const initrd of new Set(entries.flatMap((entry) => entry.initrd ?? []))) {
       const path = await bootFile(rootfs, initrd);
-      const version = /initrd\.img-(.+)$/.exec(path)?.[1] ?? '';
+      const version = /(?:initrd\.img|initrd|initramfs)-(.+?)(?:\.img)?$/.exec(path)?.[1] ?? '';
       try {
         const present = new Set(
           [...(await readInitramfs(rootfs, path, signal)).keys()].flatMap((name) => moduleName(name) ?? []),

@@ -1,7 +1,7 @@
 import type { RootfsCheck } from '../model/check.ts';
 import { AppError } from '../util/errors.ts';
 import { failures } from './shared/all-files.ts';
-import { bootFile, readBootMenu } from './shared/boot-menu.ts';
+import { bootFile, readBootMenu } from '../disk/boot-menu.ts';
 import { readInitramfs } from './shared/initramfs.ts';
 import { secretsIn } from './shared/secrets.ts';
 

@@ -1,7 +1,7 @@
 import type { RootfsCheck } from '../model/check.ts';
 import { platforms } from '../model/platform.ts';
 import { failures } from './shared/all-files.ts';
-import { readBootMenu } from './shared/boot-menu.ts';
+import { readBootMenu } from '../disk/boot-menu.ts';
 
 export const kernelArguments: RootfsCheck = {
   id: 'kernel-arguments',

@@ -1,9 +1,10 @@
 import { fileCheck } from './shared/all-files.ts';
 
-const folders = /^\/var\/(lib\/apt\/lists|cache\/(apt|dnf|yum|man|ldconfig|fontconfig|debconf)|lib\/apt\/periodic)\//;
+const folders =
+  /^\/var\/(lib\/apt\/lists|cache\/(apt|dnf|yum|libdnf5|zypp|PackageKit|man|ldconfig|fontconfig|debconf)|lib\/apt\/periodic)\//;
 const kept = /^\/var\/cache\/(debconf\/(config|templates|passwords)\.dat|man\/(CACHEDIR\.TAG|.*index\.db))$/;
 
-/** What apt, man and others can make again. */
+/** What apt, dnf, zypper, man and others can make again. */
 export const packageCachesEmpty = fileCheck(
   'package-caches-empty',
   'Caches of packages and their lists are empty',

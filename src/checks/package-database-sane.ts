@@ -1,4 +1,5 @@
-import type { RootfsCheck } from '../model/check.ts';
+import { type RpmDatabase, readRpmDatabase } from '../disk/rpm-database.ts';
+import type { Finding, RootfsCheck } from '../model/check.ts';
 import { failures } from './shared/all-files.ts';
 import { databaseName, installedPackages } from './shared/packages.ts';
 
@@ -7,6 +8,8 @@ export const packageDatabaseSane: RootfsCheck = {
   title: 'Every package is installed and configured, and nothing waits',
   on: 'rootfs',
   async run({ rootfs }) {
+    const rpm = await readRpmDatabase(rootfs);
+    if (rpm) return rpmFindings(rpm);
     const packages = await installedPackages(rootfs);
     const faults = packages.length === 0 ? ['/var/lib/dpkg/status is missing or empty'] : [];
     for (const item of packages) {
@@ -24,3 +27,22 @@ export const packageDatabaseSane: RootfsCheck = {
     return failures(faults);
   },
 };
+
+/** rpm knows no half-installed state: it is enough that its database can be read, and names every package once, kernels aside. */
+function rpmFindings({ file, packages, unknown }: RpmDatabase): Finding[] {
+  if (unknown !== undefined) {
+    const isTool = unknown.includes('not installed here');
+    return [{ status: isTool ? 'skip' : 'fail', message: unknown }];
+  }
+  const seen = new Map<string, string>();
+  const faults = packages.length === 0 ? [`${file} names no package`] : [];
+  for (const { name, version, architecture } of packages) {
+    const key = `${name}.${architecture}`;
+    const other = seen.get(key);
+    // Several kernels may be there; of all others, two versions are what an interrupted upgrade leaves.
+    if (other !== undefined && !/^kernel(-|$)|^gpg-pubkey$/.test(name))
+      faults.push(`${file} has ${key} twice: ${other} and ${version}`);
+    seen.set(key, version);
+  }
+  return failures(faults);
+}

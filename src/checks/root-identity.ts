@@ -1,6 +1,6 @@
 import type { RootfsCheck } from '../model/check.ts';
 import { failures } from './shared/all-files.ts';
-import { readBootMenu } from './shared/boot-menu.ts';
+import { readBootMenu } from '../disk/boot-menu.ts';
 import { statements } from './shared/config-text.ts';
 
 export const rootIdentity: RootfsCheck = {

@@ -1,5 +1,6 @@
 import type { RootfsCheck } from '../model/check.ts';
 import { readSshdConfig } from './shared/sshd-config.ts';
+import { familyOf } from './shared/family.ts';
 import { fail, stepCheck } from './shared/step-check.ts';
 import { isEnabled } from './shared/systemd-units.ts';
 
@@ -18,7 +19,6 @@ const policy: Record<string, string> = {
   allowagentforwarding: 'no',
   permittunnel: 'no',
   gatewayports: 'no',
-  debianbanner: 'no',
 };
 
 const access = stepCheck('ssh', 'ssh-access', 'SSH lets people in by key only, and never root', async ({ rootfs, parameter }) => {
@@ -26,6 +26,8 @@ const access = stepCheck('ssh', 'ssh-access', 'SSH lets people in by key only, a
   const forwarding = parameter('forwarding') ?? 'no';
   const wanted = {
     ...policy,
+    // Debian's own addition to sshd.
+    ...((await familyOf(rootfs)) === 'apt' ? { debianbanner: 'no' } : {}),
     port: parameter('port') ?? '22',
     ...(forwarding === 'no' ? { disableforwarding: 'yes' } : {}),
   };
@@ -87,11 +89,13 @@ const hostKeys = stepCheck(
   'Each machine makes its own host keys before its SSH server starts',
   async ({ rootfs }) => {
     const findings = [];
-    if (!(await isEnabled(rootfs, 'ssh.service'))) findings.push(fail('ssh.service is not enabled'));
+    const server = (await familyOf(rootfs)) === 'apt' ? 'ssh.service' : 'sshd.service';
+    if (!(await isEnabled(rootfs, server))) findings.push(fail(`${server} is not enabled`));
     const unit = 'gabarit-ssh-host-keys.service';
     if (!(await isEnabled(rootfs, unit))) findings.push(fail(`${unit} is not enabled`));
     const text = (await rootfs.readText(`/etc/systemd/system/${unit}`)) ?? '';
-    if (!/^Before=.*\bssh\.service\b/m.test(text)) findings.push(fail(`${unit} is not ordered before ssh.service`));
+    const before = /^Before=(.*)$/m.exec(text)?.[1]?.split(/\s+/) ?? [];
+    if (!before.includes(server)) findings.push(fail(`${unit} is not ordered before ${server}`));
     const script = '/usr/local/lib/gabarit/ssh-host-keys';
     const stat = await rootfs.stat(script);
     if (!stat || (stat.mode & 0o111) === 0) findings.push(fail(`${script} is missing or cannot be run`));
@@ -109,7 +113,9 @@ const oneDoor = stepCheck(
     const masked = (await rootfs.readLink(`/etc/systemd/system-generators/${generator}`)) === '/dev/null';
     const findings =
       shipped && !masked ? [fail(`/etc/systemd/system-generators/${generator} does not mask systemd's own sockets`)] : [];
-    if (await isEnabled(rootfs, 'ssh.socket')) findings.push(fail('ssh.socket is enabled beside ssh.service'));
+    for (const socket of ['ssh.socket', 'sshd.socket'])
+      if (await isEnabled(rootfs, socket))
+        findings.push(fail(`${socket} is enabled beside ${socket.replace('socket', 'service')}`));
     return findings;
   },
 );
@@ -120,8 +126,9 @@ const files = stepCheck(
   'The configuration of the SSH server is readable by root alone',
   async ({ rootfs }) => {
     const findings = [];
+    const inEtc = (await rootfs.stat('/etc/ssh/sshd_config')) || !(await rootfs.stat('/usr/etc/ssh/sshd_config'));
     const paths = [
-      '/etc/ssh/sshd_config',
+      ...(inEtc ? ['/etc/ssh/sshd_config'] : []),
       ...(await rootfs.list('/etc/ssh/sshd_config.d')).map((name) => `/etc/ssh/sshd_config.d/${name}`),
     ];
     for (const path of paths) {

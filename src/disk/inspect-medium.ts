@@ -1,13 +1,25 @@
 import type { MediumInspection } from '../model/inspection.ts';
 import { readInstallerInitrd } from './debian-installer.ts';
 import type { Iso9660 } from './iso9660.ts';
+import { readVolumeId } from './volume-id.ts';
 
 /** What a CD image is, by what lies on it: never by its name. */
 
 type Told = Omit<MediumInspection, 'volumeId' | 'volumeSize' | 'firmware'>;
 
 /** Asked in this order; the first that knows the medium answers. */
-const tellers = [fromDiskInfo, fromTreeInfo, fromSuse, fromAlpine, fromArch, fromWindows, fromInstallerInitrd, fromSeed];
+const tellers = [
+  fromDiskInfo,
+  fromTreeInfo,
+  fromSuse,
+  fromAgama,
+  fromAlpine,
+  fromArch,
+  fromWindows,
+  fromInstallerInitrd,
+  fromSeed,
+  fromVolumeId,
+];
 
 export async function inspectMedium(iso: Iso9660): Promise<MediumInspection> {
   const { volumeId, volumeSize, firmware } = iso;
@@ -120,7 +132,27 @@ async function fromSuse(iso: Iso9660): Promise<Told | undefined> {
   const arch = (await has(iso, '/boot/aarch64')) ? 'arm64' : (await has(iso, '/boot/x86_64')) ? 'amd64' : undefined;
   const title = [match[1], match[2], match[3]].filter(Boolean).join(' ');
   const told = { distro: match[1]?.startsWith('SLE') ? 'sles' : 'opensuse', title, release: match[3], arch };
-  return withKnown({ kind: 'installer', installer: 'yast' }, { ...told, source: '/media.1' });
+  return withKnown({ kind: 'installer', installer: 'autoyast' }, { ...told, source: '/media.1' });
+}
+
+/** openSUSE since 16: a live system with the loader in SUSE's place, and no list of products. What it is stands in its name alone. */
+async function fromAgama(iso: Iso9660): Promise<Told | undefined> {
+  const folder = (await iso.list('/boot')).find(
+    ({ name, isFolder }) => isFolder && (name === 'x86_64' || name === 'aarch64'),
+  )?.name;
+  if (folder === undefined || !(await has(iso, '/LiveOS/squashfs.img'))) return undefined;
+  if (!(await has(iso, `/boot/${folder}/loader/linux`, `/boot/${folder}/loader/linux.gz`))) return undefined;
+  const release = /Leap[-_ ](\d+\.\d+)/i.exec(iso.volumeId)?.[1];
+  const isLeap = release !== undefined || /leap|opensuse/i.test(iso.volumeId);
+  return withKnown(
+    { kind: 'installer', installer: 'agama', source: `/boot/${folder}/loader` },
+    {
+      arch: arches[folder],
+      release,
+      distro: isLeap ? 'opensuse' : /sles/i.test(iso.volumeId) ? 'sles' : undefined,
+      title: release === undefined ? undefined : `openSUSE Leap ${release}`,
+    },
+  );
 }
 
 /** `alpine-virt-3.19.1 240126` */
@@ -169,4 +201,10 @@ async function fromSeed(iso: Iso9660): Promise<Told | undefined> {
   if (volume === 'config-2' && (await has(iso, '/openstack')))
     return { kind: 'seed', flavour: 'ConfigDrive', source: '/openstack' };
   return undefined;
+}
+
+/** Nothing on it is known, but its vendor named it. */
+async function fromVolumeId(iso: Iso9660): Promise<Told | undefined> {
+  const named = readVolumeId(iso.volumeId);
+  return named && { ...named, source: 'the name of the volume' };
 }

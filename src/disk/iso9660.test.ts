@@ -159,7 +159,7 @@ describe.skipIf(needs('xorriso'))('a medium', () => {
       'SUSE',
       { 'media.1/products': '/ openSUSE-Leap 15.6-1\n', 'boot/x86_64/loader/linux': 'k' },
       'openSUSE-Leap',
-      { installer: 'yast', distro: 'opensuse', release: '15.6', arch: 'amd64' },
+      { installer: 'autoyast', distro: 'opensuse', release: '15.6', arch: 'amd64' },
     ],
     [
       'Alpine',

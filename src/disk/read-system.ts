@@ -1,5 +1,6 @@
 import type { Rootfs } from '../model/check.ts';
 import type { SystemInspection } from '../model/inspection.ts';
+import { readRpmDatabase } from './rpm-database.ts';
 
 /** An operating system as its own files tell of it: nothing is started. */
 
@@ -20,7 +21,7 @@ const shells = ['/bin/sh', '/usr/bin/sh', '/bin/bash', '/sbin/init'];
 const agents: { title: string; files: string[]; packages: string[] }[] = [
   { title: 'qemu-guest-agent', files: ['/usr/sbin/qemu-ga', '/usr/bin/qemu-ga'], packages: ['qemu-guest-agent'] },
   { title: 'open-vm-tools', files: ['/usr/bin/vmtoolsd'], packages: ['open-vm-tools'] },
-  { title: 'xe-guest-utilities', files: ['/usr/sbin/xe-daemon'], packages: ['xe-guest-utilities'] },
+  { title: 'xe-guest-utilities', files: ['/usr/sbin/xe-daemon'], packages: ['xe-guest-utilities', 'xe-guest-utilities-latest'] },
   { title: 'xen-guest-agent', files: ['/usr/sbin/xen-guest-agent', '/usr/bin/xen-guest-agent'], packages: ['xen-guest-agent'] },
   { title: 'gabarit-xen-agent', files: ['/usr/local/lib/gabarit/xen-agent'], packages: [] },
   { title: 'hyperv-daemons', files: ['/usr/sbin/hv_kvp_daemon'], packages: ['hyperv-daemons'] },
@@ -35,7 +36,8 @@ export async function readSystem(rootfs: Rootfs): Promise<Omit<SystemInspection,
   if (text === undefined) return undefined;
   const fields = parseOsRelease(text);
   const distro = fields['ID'] ?? 'linux';
-  const packages = await dpkgVersions(rootfs);
+  const rpm = await readRpmDatabase(rootfs);
+  const packages = rpm ? new Map(rpm.packages.map(({ name, version }) => [name, version])) : await dpkgVersions(rootfs);
   const pointRelease = (await rootfs.readText('/etc/debian_version'))?.trim();
   const cloudInit = await cloudInitOf(rootfs, packages);
   return {
@@ -49,7 +51,8 @@ export async function readSystem(rootfs: Rootfs): Promise<Omit<SystemInspection,
     kernels: await kernelsOf(rootfs),
     ...(cloudInit === undefined ? {} : { cloudInit }),
     guestAgents: await agentsOf(rootfs, packages),
-    ...(packages.size > 0 ? { packages: packages.size } : {}),
+    ...(rpm?.unknown === undefined ? {} : { packagesUnknown: rpm.unknown }),
+    ...(packages.size > 0 ? { packages: rpm ? rpm.packages.length : packages.size } : {}),
   };
 }
 

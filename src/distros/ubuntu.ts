@@ -102,11 +102,12 @@ function longTerm(id: string, codename: string, name: string, end: string, more:
   };
 }
 
-/** From 25.10 on, chrony keeps the time. */
-const withChrony: GuestFacts = {
+/** From 25.10 on, chrony keeps the time, and dracut makes the initramfs. */
+const since2510: GuestFacts = {
   ...guest,
-  packages: { ...guest.packages, 'time-sync': ['chrony'] },
+  packages: { ...guest.packages, 'time-sync': ['chrony'], initramfs: ['dracut'] },
   units: { ssh: 'ssh', timeSync: 'chrony' },
+  initramfs: 'dracut',
 };
 
 export const ubuntu: Distro = {
@@ -118,6 +119,6 @@ export const ubuntu: Distro = {
   releases: [
     longTerm('22.04', 'jammy', 'Jammy Jellyfish', '2027-04-01'),
     longTerm('24.04', 'noble', 'Noble Numbat', '2029-05-31'),
-    longTerm('26.04', 'resolute', 'Resolute Raccoon', '2031-04-30', { guest: withChrony }),
+    longTerm('26.04', 'resolute', 'Resolute Raccoon', '2031-04-30', { guest: since2510 }),
   ],
 };

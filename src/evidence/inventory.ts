@@ -1,3 +1,5 @@
+import { readBootMenu } from '../disk/boot-menu.ts';
+import { readRpmDatabase } from '../disk/rpm-database.ts';
 import type { FileStat, Rootfs } from '../model/check.ts';
 import type { Inventory } from '../model/inventory.ts';
 
@@ -40,6 +42,20 @@ async function linesOf(rootfs: Rootfs, path: string): Promise<string[]> {
 }
 
 async function packagesIn(rootfs: Rootfs): Promise<Record<string, string>> {
+  const rpm = await readRpmDatabase(rootfs);
+  if (rpm) {
+    const versions = Map.groupBy(rpm.packages, ({ name, architecture }) => `${name}:${architecture}`);
+    // Several kernels may be installed side by side.
+    return Object.fromEntries(
+      [...versions].map(([key, found]) => [
+        key,
+        found
+          .map(({ version }) => version)
+          .toSorted()
+          .join(', '),
+      ]),
+    );
+  }
   const status = (await rootfs.readText('/var/lib/dpkg/status')) ?? '';
   const field = (stanza: string, name: string): string => new RegExp(`^${name}: *(.*)$`, 'm').exec(stanza)?.[1] ?? '';
   const installed = status.split(/\n\n+/).filter((stanza) => field(stanza, 'Status').endsWith(' installed'));
@@ -132,10 +148,6 @@ async function sudoersIn(rootfs: Rootfs): Promise<string[]> {
 
 /** What the first entry of the boot menu gives to the kernel, without the place of the root file system, which is each image's own. */
 async function kernelArgumentsIn(rootfs: Rootfs): Promise<string[]> {
-  const first = (await linesOf(rootfs, '/boot/grub/grub.cfg')).find((line) => /^\s*linux(16|efi)?\s/.test(line)) ?? '';
-  return first
-    .trim()
-    .split(/\s+/)
-    .slice(2)
-    .filter((argument) => !argument.startsWith('root='));
+  const [first] = (await readBootMenu(rootfs)).entries;
+  return (first?.args ?? []).filter((argument) => !argument.startsWith('root='));
 }

@@ -63,6 +63,8 @@ export interface SystemInspection {
   cloudInit?: string;
   guestAgents: string[];
   packages?: number;
+  /** Why the packages could not be counted, as a sentence. */
+  packagesUnknown?: string;
   /** Which partition it is in. */
   partition: number;
 }
@@ -74,7 +76,7 @@ export interface MediumInspection {
   volumeSize: number;
   /** `installer`, `live`, `seed` (for cloud-init), or `data`. */
   kind: 'installer' | 'live' | 'seed' | 'data';
-  /** What installs: `debian-installer`, `subiquity`, `anaconda`, `yast` ... */
+  /** What installs: `debian-installer`, `subiquity`, `anaconda`, `autoyast`, `agama` ... */
   installer?: string;
   /** `netinst`, `DVD` ..., as the medium calls itself. */
   flavour?: string;

@@ -15,6 +15,7 @@ export const toolPackages: Record<string, string> = {
   newuidmap: 'uidmap',
   'qemu-img': 'qemu-utils',
   'qemu-system-x86_64': 'qemu-system-x86',
+  rpm: 'rpm',
   ssh: 'openssh-client',
   'ssh-keygen': 'openssh-client',
   tar: 'tar',

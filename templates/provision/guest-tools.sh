@@ -7,6 +7,15 @@ set -eu
 umask 022
 
 die() { echo "guest-tools: $*" >&2; exit 1; }
+# apt, dnf or zypper: what brings the packages here, by the system's own word.
+# shellcheck source=/dev/null
+system=$(. /etc/os-release && echo " ${ID:-} ${ID_LIKE:-} ")
+case $system in
+*' debian '*) family=apt ;;
+*' rhel '* | *' fedora '*) family=dnf ;;
+*' suse '*) family=zypper ;;
+*) die "/etc/os-release names a system that is not known:$system" ;;
+esac
 
 agents=" $(printf '%s' "${GABARIT_WITH_AGENTS:-${GABARIT_PLATFORMS:-}}" | tr -s ', ' '  ') "
 [ "$agents" != " none " ] || agents=" "
@@ -17,7 +26,8 @@ for agent in $agents; do
   esac
 done
 wanted() { case $agents in *" $1 "*) true ;; *) false ;; esac }
-installed() { [ -e "/lib/systemd/system/$1" ] || [ -e "/etc/systemd/system/$1" ]; }
+shipped() { [ -e "/usr/lib/systemd/system/$1" ] || [ -e "/lib/systemd/system/$1" ]; }
+installed() { shipped "$1" || [ -e "/etc/systemd/system/$1" ]; }
 
 on='' off=''
 # Sorts the units of one platform into those to have and those to switch off for good. Masking, unlike disabling, also
@@ -29,7 +39,7 @@ platform() {
     if wanted "$name"; then
       installed "$unit" || die "the agent for $name is wanted, but $unit is not in the image"
       on="$on $unit"
-    elif [ -e "/lib/systemd/system/$unit" ]; then
+    elif shipped "$unit"; then
       off="$off $unit"
     fi
   done
@@ -38,11 +48,26 @@ platform() {
 # KVM: udev starts qemu-guest-agent when, and only when, the machine has its port. There is nothing to enable.
 platform kvm qemu-guest-agent.service
 # VMware: both units are conditioned on VMware by their package.
-platform vmware open-vm-tools.service vgauth.service
+case $family in
+apt) platform vmware open-vm-tools.service vgauth.service ;;
+*)
+  platform vmware vmtoolsd.service vgauthd.service
+  ! wanted vmware || systemctl --quiet enable vmtoolsd.service
+  ;;
+esac
 
-# Xen: Debian has no package of an agent; this small one needs only xenstore-utils.
-if wanted xen; then
-  [ -x /usr/bin/xenstore-write ] || die "the agent for xen is wanted, but the package xenstore-utils is not in the image"
+# Xen: Debian has no package of an agent; this small one needs only the tools of the Xen store. For Red Hat's family, which has
+# not even those, EPEL has XenServer's own agent, which is not enabled by its package.
+if wanted xen && shipped xe-linux-distribution.service && [ ! -x /usr/bin/xenstore-write ]; then
+  on="$on xe-linux-distribution.service"
+  systemctl --quiet enable xe-linux-distribution.service
+elif wanted xen; then
+  case $family in
+  apt) package=xenstore-utils ;;
+  dnf) package='xe-guest-utilities-latest (of EPEL)' ;;
+  zypper) package=xen-tools-domU ;;
+  esac
+  [ -x /usr/bin/xenstore-write ] || die "the agent for xen is wanted, but the package $package is not in the image"
   install -D -m 0755 "${GABARIT_FILES:?guest-tools: GABARIT_FILES is not set}/xen-agent" /usr/local/lib/gabarit/xen-agent
   cat > /etc/systemd/system/gabarit-xen-agent.service <<'UNIT'
 [Unit]
@@ -68,9 +93,12 @@ MemoryDenyWriteExecute=yes
 WantedBy=multi-user.target
 UNIT
   systemctl --quiet enable gabarit-xen-agent.service
-elif [ -e /etc/systemd/system/gabarit-xen-agent.service ]; then
-  systemctl --quiet disable gabarit-xen-agent.service
-  rm -f /etc/systemd/system/gabarit-xen-agent.service /usr/local/lib/gabarit/xen-agent
+else
+  if [ -e /etc/systemd/system/gabarit-xen-agent.service ]; then
+    systemctl --quiet disable gabarit-xen-agent.service
+    rm -f /etc/systemd/system/gabarit-xen-agent.service /usr/local/lib/gabarit/xen-agent
+  fi
+  ! shipped xe-linux-distribution.service || off="$off xe-linux-distribution.service"
 fi
 
 # shellcheck disable=SC2086 # lists of unit names, meant to be split

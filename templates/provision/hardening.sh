@@ -8,6 +8,15 @@ set -eu
 umask 022
 
 die() { echo "hardening: $*" >&2; exit 1; }
+# apt, dnf or zypper: what brings the packages here, by the system's own word.
+# shellcheck source=/dev/null
+system=$(. /etc/os-release && echo " ${ID:-} ${ID_LIKE:-} ")
+case $system in
+*' debian '*) family=apt ;;
+*' rhel '* | *' fedora '*) family=dnf ;;
+*' suse '*) family=zypper ;;
+*) die "/etc/os-release names a system that is not known:$system" ;;
+esac
 
 new_umask=${GABARIT_WITH_UMASK:-027}
 case $new_umask in
@@ -87,11 +96,17 @@ printf '[Coredump]\nStorage=none\nProcessSizeMax=0\n' > /etc/systemd/coredump.co
 
 # --- people -----------------------------------------------------------------------------------------------------------
 # For folders that useradd makes, for PAM (Debian 13) and for login shells. Services keep 022.
+# openSUSE 16 has its own in /usr and reads ours after it, from a folder.
+login_defs=/etc/login.defs
+if [ ! -e "$login_defs" ]; then
+  mkdir -p /etc/login.defs.d
+  login_defs=/etc/login.defs.d/60-gabarit.defs
+fi
 set_login_def() {
-  if grep -q "^$1[[:space:]]" /etc/login.defs; then
-    sed -i "s/^$1[[:space:]].*/$1\t$2/" /etc/login.defs
+  if grep -q "^$1[[:space:]]" "$login_defs" 2>/dev/null; then
+    sed -i "s/^$1[[:space:]].*/$1\t$2/" "$login_defs"
   else
-    printf '%s\t%s\n' "$1" "$2" >> /etc/login.defs
+    printf '%s\t%s\n' "$1" "$2" >> "$login_defs"
   fi
 }
 set_login_def UMASK "$new_umask"
@@ -110,31 +125,61 @@ cat > /etc/sudoers.d/10-gabarit <<'SUDOERS'
 Defaults use_pty
 Defaults !visiblepw
 SUDOERS
+if [ $family = zypper ] && grep -q '^Defaults targetpw' /etc/sudoers 2>/dev/null; then
+  # openSUSE asks for root's password, and then lets everybody do everything. Root has none here: each uses his own, if sudo knows him.
+  sed -i 's/^Defaults targetpw/#&/; s/^ALL[[:space:]]*ALL=(ALL)[[:space:]]*ALL/#&/' /etc/sudoers
+fi
 chmod 0440 /etc/sudoers.d/10-gabarit
-visudo -q -c -f /etc/sudoers.d/10-gabarit || die "visudo refuses /etc/sudoers.d/10-gabarit"
+# Since 25.10, Ubuntu's sudo is another program, which shows no passwords and does not know the setting.
+if ! visudo -q -c -f /etc/sudoers.d/10-gabarit >/dev/null 2>&1; then
+  sed -i '/visiblepw/d' /etc/sudoers.d/10-gabarit
+  visudo -q -c -f /etc/sudoers.d/10-gabarit || die "visudo refuses /etc/sudoers.d/10-gabarit"
+fi
 
 # --- programs that run as their owner ---------------------------------------------------------------------------------
 # Left with it: sudo, passwd (a person changes an own expired password), unix_chkpwd (PAM), ssh-agent and the D-Bus helper.
-# su stays for the group that may use sudo anyway. dpkg remembers all of this over upgrades.
-# The list of files of each package has their paths as dpkg knows them: /bin/su before the merge of /usr, /usr/bin/su after.
-overrides=$(cat /var/lib/dpkg/statoverride)
-cd /var/lib/dpkg/info
+# su stays for the group that may use sudo anyway. What brings the packages remembers all of this over upgrades.
 programs='chfn|chsh|gpasswd|newgrp|mount|umount|chage|expiry|su'
-grep -hxE "(/usr)?/bin/($programs)|/usr/lib/openssh/ssh-keysign" -- *.list | while read -r path; do
-  case $overrides in
-  *" $path
+if [ $family = apt ]; then
+  # The list of files of each package has their paths as dpkg knows them: /bin/su before the merge of /usr, /usr/bin/su after.
+  overrides=$(cat /var/lib/dpkg/statoverride)
+  cd /var/lib/dpkg/info
+  grep -hxE "(/usr)?/bin/($programs)|/usr/lib/openssh/ssh-keysign" -- *.list | while read -r path; do
+    case $overrides in
+    *" $path
 "* | *" $path") continue ;;
-  esac
-  case $path in
-  */su) dpkg-statoverride --update --add root sudo 4750 "$path" ;;
-  *) dpkg-statoverride --update --add root root 0755 "$path" ;;
-  esac
-done
-cd /
+    esac
+    case $path in
+    */su) dpkg-statoverride --update --add root sudo 4750 "$path" ;;
+    *) dpkg-statoverride --update --add root root 0755 "$path" ;;
+    esac
+  done
+  cd /
+else
+  # rpm itself remembers nothing: systemd-tmpfiles sets them again at every boot. openSUSE's own tool reads a list of its own.
+  : > /etc/tmpfiles.d/60-gabarit-modes.conf.new
+  for path in /usr/bin/chfn /usr/bin/chsh /usr/bin/gpasswd /usr/bin/newgrp /usr/bin/mount /usr/bin/umount /usr/bin/chage \
+    /usr/bin/expiry /usr/bin/su /usr/libexec/openssh/ssh-keysign /usr/lib/ssh/ssh-keysign /usr/sbin/grub2-set-bootflag \
+    /usr/sbin/pam_timestamp_check; do
+    if [ ! -e "$path" ] || [ -L "$path" ]; then continue; fi
+    case $path in
+    */su) mode=4750 group=wheel ;;
+    *) mode=0755 group=root ;;
+    esac
+    chown "root:$group" "$path"
+    chmod "$mode" "$path"
+    echo "z $path $mode root $group" >> /etc/tmpfiles.d/60-gabarit-modes.conf.new
+    if [ -e /etc/permissions.local ]; then
+      grep -qxF "$path root:$group $mode" /etc/permissions.local || echo "$path root:$group $mode" >> /etc/permissions.local
+    fi
+  done
+  mv /etc/tmpfiles.d/60-gabarit-modes.conf.new /etc/tmpfiles.d/60-gabarit-modes.conf
+fi
 
 # --- files ------------------------------------------------------------------------------------------------------------
 # What runs by the clock, and the boot menu with its kernel arguments, are read by root alone.
-for path in /etc/crontab /etc/cron.hourly /etc/cron.daily /etc/cron.weekly /etc/cron.monthly /etc/cron.d /boot/grub; do
+for path in /etc/crontab /etc/cron.hourly /etc/cron.daily /etc/cron.weekly /etc/cron.monthly /etc/cron.d /boot/grub \
+  /boot/grub2; do
   [ ! -e "$path" ] || chmod go-rwx "$path"
 done
 

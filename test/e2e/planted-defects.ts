@@ -1,5 +1,5 @@
 import type { Plan } from '../../src/model/plan.ts';
-import { bootFile, readBootMenu } from '../../src/checks/shared/boot-menu.ts';
+import { bootFile, readBootMenu } from '../../src/disk/boot-menu.ts';
 import { readInitramfs } from '../../src/checks/shared/initramfs.ts';
 import type { Rootfs } from '../../src/model/check.ts';
 import { archive } from './initramfs-archive.ts';

@@ -7,6 +7,8 @@ import { cloudInitChecks } from '../../src/checks/cloud-init.ts';
 import { guestAgentChecks } from '../../src/checks/guest-agents.ts';
 import { hardeningKernelChecks } from '../../src/checks/hardening-kernel.ts';
 import { hardeningChecks } from '../../src/checks/hardening.ts';
+import { networkChecks } from '../../src/checks/network.ts';
+import { packageSources } from '../../src/checks/package-sources.ts';
 import { sshServerChecks } from '../../src/checks/ssh-server.ts';
 import type { Finding, RootfsCheck } from '../../src/model/check.ts';
 import type { Plan } from '../../src/model/plan.ts';
@@ -29,6 +31,8 @@ import { needs, needsRoot } from '../tools.ts';
 
 const checks = [
   ...baseSystemChecks,
+  ...networkChecks,
+  packageSources,
   ...cloudInitChecks,
   ...guestAgentChecks,
   ...sshServerChecks,

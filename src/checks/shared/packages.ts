@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
+import { type RpmDatabase, readRpmDatabase } from '../../disk/rpm-database.ts';
 import type { Rootfs } from '../../model/check.ts';
 import { allFiles } from './all-files.ts';
 
-/** Installed packages as dpkg's database knows them. */
+/** Installed packages as the database of dpkg or rpm knows them. */
 
 const database = '/var/lib/dpkg';
+/** By the number of hexadecimal digits. */
+const algorithms: Record<number, string> = { 32: 'md5', 40: 'sha1', 64: 'sha256', 96: 'sha384', 128: 'sha512' };
 /** Files that are read and hashed at the same time. */
 const parallel = 8;
 
@@ -23,9 +26,26 @@ export interface InstalledPackage {
 const packagesBy = new WeakMap<Rootfs, Promise<InstalledPackage[]>>();
 
 export function installedPackages(rootfs: Rootfs): Promise<InstalledPackage[]> {
-  const known = packagesBy.get(rootfs) ?? readStatus(rootfs);
+  const known = packagesBy.get(rootfs) ?? readInstalled(rootfs);
   packagesBy.set(rootfs, known);
   return known;
+}
+
+async function readInstalled(rootfs: Rootfs): Promise<InstalledPackage[]> {
+  const rpm = await readRpmDatabase(rootfs);
+  return rpm ? rpmPackages(rpm) : readStatus(rootfs);
+}
+
+/** What rpm has in its database is installed: it knows no other state. */
+function rpmPackages({ packages }: RpmDatabase): InstalledPackage[] {
+  return packages.map(({ name, version, architecture }) => ({
+    name,
+    version,
+    architecture,
+    status: 'install ok installed',
+    fields: new Map(),
+    conffiles: new Map(),
+  }));
 }
 
 async function readStatus(rootfs: Rootfs): Promise<InstalledPackage[]> {
@@ -63,17 +83,30 @@ export async function databaseName(rootfs: Rootfs, { name, architecture }: Insta
 export interface PackageFiles {
   /** Every path that a package brought, as the file is called in the image. */
   owned: Set<string>;
-  /** MD5 digests of files that packages brought, other than configuration. */
-  digests: Map<string, { md5: string; name: string }>;
-  conffiles: Map<string, { md5: string; name: string }>;
+  /** Digests of files that packages brought, other than configuration: MD5 by dpkg, what its builder chose by rpm. */
+  digests: Map<string, { digest: string; name: string }>;
+  conffiles: Map<string, { digest: string; name: string }>;
 }
 
 const filesBy = new WeakMap<Rootfs, Promise<PackageFiles>>();
 
 export function packageFiles(rootfs: Rootfs): Promise<PackageFiles> {
-  const known = filesBy.get(rootfs) ?? readPackageFiles(rootfs);
+  const known = filesBy.get(rootfs) ?? readFiles(rootfs);
   filesBy.set(rootfs, known);
   return known;
+}
+
+async function readFiles(rootfs: Rootfs): Promise<PackageFiles> {
+  const rpm = await readRpmDatabase(rootfs);
+  if (!rpm) return readPackageFiles(rootfs);
+  const files: PackageFiles = { owned: new Set(), digests: new Map(), conffiles: new Map() };
+  for (const { name, files: owned } of rpm.packages) {
+    for (const { path, digest, config, ghost } of owned) {
+      files.owned.add(path);
+      if (digest !== '' && !ghost) (config ? files.conffiles : files.digests).set(path, { digest, name });
+    }
+  }
+  return files;
 }
 
 async function readPackageFiles(rootfs: Rootfs): Promise<PackageFiles> {
@@ -96,10 +129,10 @@ async function readPackageFiles(rootfs: Rootfs): Promise<PackageFiles> {
       if (path !== '') files.owned.add(placeOf(path, name));
     for (const line of ((await rootfs.readText(`${database}/info/${stem}.md5sums`)) ?? '').split('\n')) {
       const [, md5, path] = /^([0-9a-f]{32}) [ *](.+)$/.exec(line) ?? [];
-      if (md5 && path) files.digests.set(placeOf(`/${path}`, name), { md5, name });
+      if (md5 && path) files.digests.set(placeOf(`/${path}`, name), { digest: md5, name });
     }
     for (const [path, md5] of item.conffiles) {
-      files.conffiles.set(placeOf(path, name), { md5, name });
+      files.conffiles.set(placeOf(path, name), { digest: md5, name });
       files.digests.delete(placeOf(path, name));
     }
   }
@@ -142,26 +175,28 @@ async function compareFiles(rootfs: Rootfs, quick: boolean): Promise<ChangedFile
   const isRead = ({ mtime }: { mtime: number }): boolean => !quick || mtime === youngest;
   const byPath = new Map(files.map((file) => [file.path, file]));
   const result: ChangedFiles = { changed: [], missing: [], edited: [] };
-  const queue: { path: string; inode: number; check: (md5: string) => void }[] = [];
-  for (const [path, { md5, name }] of digests) {
+  const queue: { path: string; inode: number; digest: string; differs: () => void }[] = [];
+  for (const [path, { digest, name }] of digests) {
     // A package may name a file through a folder that is a link now.
     const file = byPath.get(path) ?? (await rootfs.stat(path));
     if (!file) result.missing.push({ path, name });
     else if (file.type !== 'file') result.changed.push({ path, name });
-    else if (isRead(file))
-      queue.push({ path, inode: file.inode, check: (found) => found !== md5 && result.changed.push({ path, name }) });
+    else if (isRead(file)) queue.push({ path, inode: file.inode, digest, differs: () => result.changed.push({ path, name }) });
   }
-  for (const [path, { md5 }] of conffiles) {
+  for (const [path, { digest }] of conffiles) {
     const file = byPath.get(path);
     if (file?.type === 'file' && isRead(file))
-      queue.push({ path, inode: file.inode, check: (found) => found !== md5 && result.edited.push(path) });
+      queue.push({ path, inode: file.inode, digest, differs: () => result.edited.push(path) });
   }
   // In the order in which they lie on the disk, the last first because the queue is emptied from its end.
   queue.sort((a, b) => b.inode - a.inode);
   const worker = async (): Promise<void> => {
     for (let next = queue.pop(); next; next = queue.pop()) {
       const bytes = (await rootfs.readFile(next.path)) ?? Buffer.alloc(0);
-      next.check(createHash('md5').update(bytes).digest('hex'));
+      const found = createHash(algorithms[next.digest.length] ?? 'sha256')
+        .update(bytes)
+        .digest('hex');
+      if (found !== next.digest) next.differs();
     }
   };
   await Promise.all(Array.from({ length: parallel }, worker));

@@ -7,7 +7,8 @@ export interface SshdSetting {
   file: string;
 }
 
-const main = '/etc/ssh/sshd_config';
+/** openSUSE 16 brings its own in /usr, where a person's in /etc hides it. */
+const mains = ['/etc/ssh/sshd_config', '/usr/etc/ssh/sshd_config'];
 
 /**
  * What sshd will use, by lower-case keyword: the first value that it meets wins, and an Include stands for the files that it names.
@@ -15,7 +16,11 @@ const main = '/etc/ssh/sshd_config';
  */
 export async function readSshdConfig(rootfs: Rootfs): Promise<Map<string, SshdSetting>> {
   const settings = new Map<string, SshdSetting>();
-  await readInto(settings, rootfs, main);
+  for (const main of mains) {
+    if (!(await rootfs.stat(main))) continue;
+    await readInto(settings, rootfs, main);
+    break;
+  }
   return settings;
 }
 

@@ -60,7 +60,7 @@ function partitionLines({ partitions }: DiskInspection): string[] {
 }
 
 function systemRows(system: SystemInspection): string[][] {
-  const { pointRelease, cloudInit, guestAgents, kernels, packages } = system;
+  const { pointRelease, cloudInit, guestAgents, kernels, packages, packagesUnknown } = system;
   return [
     ['System', `${system.title}, ${system.arch}`],
     [
@@ -71,6 +71,7 @@ function systemRows(system: SystemInspection): string[][] {
     ['cloud-init', cloudInit ?? 'none'],
     ['Guest agents', guestAgents.join(', ') || 'none'],
     ...(packages === undefined ? [] : [['Packages', String(packages)]]),
+    ...(packagesUnknown === undefined ? [] : [['Packages', `unknown: ${packagesUnknown}`]]),
   ];
 }
 

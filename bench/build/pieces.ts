@@ -49,10 +49,10 @@ export function gabaritPieces({ template, scratch, runs, results }: GabaritRuns,
         results.add('cached', sampleOf(await gabaritBuild(template, warm, signal)));
         for (let count = 0; count < shortRuns; count += 1)
           results.add('unchanged', sampleOf(await gabaritBuild(template, warm, signal)));
-        await define(warm, template, 0);
+        await define(warm, ownName, template, 0);
         await gabaritBuild(ownName, warm, signal);
         for (let count = 1; count <= shortRuns; count += 1) {
-          await define(warm, template, count);
+          await define(warm, ownName, template, count);
           results.add('hot', sampleOf(await gabaritBuild(ownName, warm, signal)));
         }
         await closeFolders(warm);
@@ -74,12 +74,20 @@ export function gabaritPieces({ template, scratch, runs, results }: GabaritRuns,
       runs: 1,
       async run(_round, signal) {
         const both = await Promise.all(['left', 'right'].map((name) => openFolders(scratch, name)));
-        const measured = await Promise.all(both.map((folders) => gabaritBuild(template, folders, signal)));
-        results.add('pair', {
-          seconds: Math.max(...measured.map(({ artifactSeconds }) => artifactSeconds)),
-          totalSeconds: Math.max(...measured.map(({ totalSeconds }) => totalSeconds)),
-        });
+        results.add('pair', laterOf(await Promise.all(both.map((folders) => gabaritBuild(template, folders, signal)))));
         await Promise.all(both.map(closeFolders));
+      },
+    },
+    {
+      group: 'pair',
+      name: 'siblings',
+      runs: 1,
+      async run(_round, signal) {
+        const folders = await openFolders(scratch, 'siblings');
+        const names = ['bench-left', 'bench-right'];
+        for (const [count, name] of names.entries()) await define(folders, name, template, count);
+        results.add('siblings', laterOf(await Promise.all(names.map((name) => gabaritBuild(name, folders, signal)))));
+        await closeFolders(folders);
       },
     },
   ];
@@ -87,16 +95,21 @@ export function gabaritPieces({ template, scratch, runs, results }: GabaritRuns,
 
 const ownName = 'bench-own';
 
+/** What two builds at once took together. */
+function laterOf(measured: Measured[]): Sample {
+  return {
+    seconds: Math.max(...measured.map(({ artifactSeconds }) => artifactSeconds)),
+    totalSeconds: Math.max(...measured.map(({ totalSeconds }) => totalSeconds)),
+  };
+}
+
 /** A definition with a script of its own, which differs by `count`. */
-async function define(folders: Folders, template: string, count: number): Promise<void> {
+async function define(folders: Folders, name: string, template: string, count: number): Promise<void> {
   const folder = join(folders.work, 'templates');
   await mkdir(folder, { recursive: true });
-  await writeFile(
-    join(folder, `${ownName}.yaml`),
-    `name: ${ownName}\nextends: ${template}\nprovisioning:\n  - script: setup.sh\n`,
-  );
-  await writeFile(join(folder, 'setup.sh'), `#!/bin/sh\nset -eu\necho 'greeting ${count}' >/etc/motd\n`);
-  await chmod(join(folder, 'setup.sh'), 0o755);
+  await writeFile(join(folder, `${name}.yaml`), `name: ${name}\nextends: ${template}\nprovisioning:\n  - script: ${name}.sh\n`);
+  await writeFile(join(folder, `${name}.sh`), `#!/bin/sh\nset -eu\necho 'greeting ${count}' >/etc/motd\n`);
+  await chmod(join(folder, `${name}.sh`), 0o755);
 }
 
 function sampleOf({ artifactSeconds, totalSeconds, size, steps, memory }: Measured): Sample {

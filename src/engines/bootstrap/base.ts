@@ -5,7 +5,14 @@ import { stampExt4 } from '../../disk/ext4-stamp.ts';
 import { derivedUuid } from '../../util/digest.ts';
 import { Scope } from '../../util/scope.ts';
 import { bindInside, insideEnvironment, mountTree, runInside } from './chroot.ts';
-import { type ConfigureContext, configurePackages, finishCoveredWork, prepareForScripts, runPreinsts } from './configure.ts';
+import {
+  compileByteCode,
+  type ConfigureContext,
+  configurePackages,
+  finishCoveredWork,
+  prepareForScripts,
+  runPreinsts,
+} from './configure.ts';
 import { diskLayout } from './disk-layout.ts';
 import { describePackage, type UnpackedPackage, writeDatabase } from './dpkg-database.ts';
 import { unpackWithDpkg } from './dpkg-unpack.ts';
@@ -97,20 +104,24 @@ export async function buildBase(request: BaseRequest, ctx: InsideContext): Promi
   }
   await excludePaths(tree, recipe.pathExcludes);
   await configureInitramfs(tree, recipe.modules);
+  const byteCode = compileByteCode(configure);
+  byteCode.catch(() => undefined); // Awaited below; what fails first must not leave it unhandled.
   await configurePackages(configure, packages.length);
   await database.putBack();
   lap('configure');
 
   phase('making the initramfs');
-  await finishCoveredWork(configure);
+  await Promise.all([finishCoveredWork(configure), byteCode]);
   await removeTraces(tree);
   await markDependencies(tree, recipe);
   lap('initramfs');
 
   phase('writing the disk');
-  const boot = await collectBoot(request, tree, toolsDir, environment);
-  await writeBaseDisk(request, tree, sourceDateEpoch, ctx.scope);
-  const tools = await toolVersions(tree, environment);
+  const [boot, , tools] = await Promise.all([
+    collectBoot(request, tree, toolsDir, environment),
+    writeBaseDisk(request, tree, sourceDateEpoch, ctx.scope),
+    toolVersions(tree, environment),
+  ]);
   await ctx.scope.close();
   lap('disk');
   return { sourceDateEpoch, boot, timings, tools };

@@ -1,9 +1,9 @@
-import { readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '../../util/errors.ts';
 import type { Emit } from '../../util/events.ts';
 import { Scope } from '../../util/scope.ts';
-import { coverProgram, runInside } from './chroot.ts';
+import { coverProgram, insideDir, runInside } from './chroot.ts';
 
 export interface ConfigureContext {
   tree: string;
@@ -100,25 +100,45 @@ export async function configurePackages(ctx: ConfigureContext, count: number): P
   }
 }
 
-/** What the covered programs would have done, once, and side by side. */
+/**
+ * Compiles Python's library and all modules of packages. It needs nothing that is configured, so it goes on beside dpkg, which keeps
+ * one core busy and no more.
+ */
+export async function compileByteCode(ctx: ConfigureContext): Promise<void> {
+  const python = await pythonFolder(ctx.tree);
+  if (python === undefined) return;
+  // The module that compiles is covered meanwhile: this is another one of it, and it is itself compiled at the end.
+  const own = `${insideDir}/python`;
+  await mkdir(join(ctx.tree, own), { recursive: true });
+  await copyFile(join(ctx.tree, python, compiler), join(ctx.tree, own, compiler));
+  // One after the other: what one process compiles, and in which order, decides on its bytes.
+  await compile(ctx, ['-x', `/${compiler}$`, `/${python}`], { PYTHONPATH: own });
+  await compile(ctx, ['/usr/lib/python3', '/usr/share/python3'], { PYTHONPATH: own });
+}
+
+/** Python's module that compiles. */
+const compiler = 'py_compile.py';
+
+/** Some packages ship examples that do not compile; as with py3compile, that is no failure. */
+async function compile({ tree, environment }: ConfigureContext, args: string[], own: Record<string, string> = {}): Promise<void> {
+  // With SOURCE_DATE_EPOCH, byte code would be checked against a digest of its source at each start; by default it is against its time.
+  const { SOURCE_DATE_EPOCH: _, ...undated } = environment;
+  await runInside(tree, ['python3', '-m', 'compileall', '-q', '-j1', ...args], { ...undated, ...own }, { okExitCodes: [0, 1] });
+}
+
+/** What the other covered programs would have done, once, and side by side. */
 export async function finishCoveredWork(ctx: ConfigureContext): Promise<void> {
   const { tree, environment } = ctx;
   const kernel = (await readdir(join(tree, 'usr/lib/modules'))).toSorted().at(-1);
   if (kernel === undefined) throw new AppError('BUILD_FAILED', 'The image has no kernel');
   const python = await pythonFolder(tree);
-  const { SOURCE_DATE_EPOCH: _, ...undated } = environment;
-  // With SOURCE_DATE_EPOCH, byte code would be checked against a digest of its source at each start; by default it is against its time.
-  // Some packages ship examples that do not compile; as with py3compile, that is no failure.
-  const compile = (folders: string[]): Promise<unknown> =>
-    runInside(tree, ['python3', '-m', 'compileall', '-q', '-j1', ...folders], undated, { okExitCodes: [0, 1] });
   await Promise.all([
     runInside(tree, ['mkinitramfs', '-o', `/boot/initrd.img-${kernel}`, kernel], environment, {
       errorCode: 'BUILD_FAILED',
       what: 'mkinitramfs',
     }),
     runInside(tree, ['update-ca-certificates', '--fresh'], environment, { errorCode: 'BUILD_FAILED' }),
-    // Two processes and no more: what one compiles, and in which order, decides on its bytes.
-    ...(python === undefined ? [] : [compile([`/${python}`]), compile(['/usr/lib/python3', '/usr/share/python3'])]),
+    ...(python === undefined ? [] : [compile(ctx, [`/${python}/${compiler}`])]),
   ]);
 }
 

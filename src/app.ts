@@ -19,6 +19,7 @@ import * as distroRegistry from './distros/index.ts';
 import { bootstrapEngine, findMirrors, removeTrees } from './engines/index.ts';
 import { readPackages, sbomOf, takeInventory } from './evidence/index.ts';
 import * as formatRegistry from './formats/index.ts';
+import { streamVhd } from './formats/vhd/stream.ts';
 import { streamXva } from './formats/xva/stream.ts';
 import { type Database, openDatabase } from './jobs/database.ts';
 import { keyFiles } from './keys/key-folder.ts';
@@ -223,6 +224,7 @@ export async function createApp(flags: ConfigFlags, environment: NodeJS.ProcessE
     targets: configuredTargets(config),
     formats: services.formats,
     pack: streamXva,
+    packDisk: streamVhd,
     credential: (reference) => readCredential(reference, environment),
     stateDir: config.stateDir,
     by: `${userName()}@${hostname()}`,

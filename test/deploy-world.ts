@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { openCatalog } from '../src/catalog/open-catalog.ts';
 import { publish } from '../src/catalog/publish.ts';
 import { raw } from '../src/formats/index.ts';
+import { streamVhd } from '../src/formats/vhd/stream.ts';
 import { streamXva } from '../src/formats/xva/stream.ts';
 import type { DeployRequestOptions, TargetResult } from '../src/model/deploy.ts';
 import { parseImageReference } from '../src/model/image-reference.ts';
@@ -77,6 +78,7 @@ export async function deployWorld(options: FakeXapiOptions = {}): Promise<Deploy
     targets,
     formats: [raw],
     pack: streamXva,
+    packDisk: streamVhd,
     credential: async (reference) => secrets[reference] ?? reference.replace(/^env:/, ''),
     stateDir: join(folder, 'state'),
     by: 'anna@builder',

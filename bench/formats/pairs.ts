@@ -38,7 +38,10 @@ const peers: Record<string, { argv: string[]; bar: number }> = {
   ova: { argv: ['-O', 'vmdk', '-o', 'subformat=streamOptimized'], bar: 1.5 },
   'vmdk-sparse': { argv: ['-O', 'vmdk', '-o', 'subformat=monolithicSparse'], bar: 1 },
 };
-const qcow2Peer = (type: string): string[] => ['-c', ...outOfOrder, '-O', 'qcow2', '-o', `compression_type=${type}`];
+const qcow2Peer = (type: string): string[] => ['-c', '-O', 'qcow2', '-o', `compression_type=${type}`];
+
+const zstd3 = qcow2With({ type: 'zstd', level: 3 });
+const deflate6 = qcow2With({ type: 'deflate', level: 6 });
 
 /** Every format beside `qemu-img convert` to the same; XVA, which QEMU does not write, beside the least that could make one. */
 export function pairsOf(job: Job): Pair[] {
@@ -48,19 +51,22 @@ export function pairsOf(job: Job): Pair[] {
   });
   return [
     ...pairs,
-    // QEMU packs by zstd at level 3 and on all cores; what we ship is level 5, which is smaller.
+    // QEMU packs by zstd at level 3; what we ship is level 5, which is smaller. It packs one cluster after the other, unless it may write
+    // them out of order: then several at once.
     pair(job, 'qcow2 (zstd 5)', formats.qcow2, qcow2Peer('zstd'), 1),
-    pair(job, 'qcow2 (zstd 3)', qcow2With({ type: 'zstd', level: 3 }), qcow2Peer('zstd'), 1.5),
-    pair(job, 'qcow2 (deflate 6)', qcow2With({ type: 'deflate', level: 6 }), qcow2Peer('zlib'), 1.5),
+    pair(job, 'qcow2 (zstd 5)', formats.qcow2, [...outOfOrder, ...qcow2Peer('zstd')], 1),
+    pair(job, 'qcow2 (zstd 3)', zstd3, qcow2Peer('zstd'), 1.5),
+    pair(job, 'qcow2 (zstd 3)', zstd3, [...outOfOrder, ...qcow2Peer('zstd')], 1),
+    pair(job, 'qcow2 (deflate 6)', deflate6, qcow2Peer('zlib'), 1.5),
+    pair(job, 'qcow2 (deflate 6)', deflate6, [...outOfOrder, ...qcow2Peer('zlib')], 1),
     xvaPair(job),
   ];
 }
 
 function pair(job: Job, name: string, format: Format, argv: string[], bar: number): Pair {
-  const shown = argv.filter((word) => !outOfOrder.includes(word)).join(' ');
   return {
     name,
-    peer: `qemu-img convert ${shown}`,
+    peer: `qemu-img convert ${argv.join(' ')}`,
     bar,
     ours: (path) => write(job, format, path),
     theirs: (path) => exec(['qemu-img', 'convert', '-f', 'raw', ...argv, job.disk, path]),

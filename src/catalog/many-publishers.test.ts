@@ -93,42 +93,46 @@ async function missingIn(store: Store, index: TemplateIndex, newest = index.imag
 }
 
 describe.each(kinds)('16 publishers at once in $name', ({ open: openKind, publications }) => {
-  it(`lose none of ${16 * publications} publications, and no reader sees a part of one`, async () => {
-    const { open } = await openKind();
-    const done = new AbortController();
-    const outputs = await Promise.all(
-      Array.from({ length: 16 * publications }, (_, at) => writeOutputFolder(folder, 'd', `20261123.${at}`)),
-    );
-    const publisher = async (number: number): Promise<void> => {
-      const store = open();
-      for (let count = 0; count < publications; count += 1)
-        await publish(outputs[number * publications + count] ?? '', store, { ...quiet, channel: `c${number}` });
-    };
-    const seen: number[] = [];
-    const reader = async (): Promise<void> => {
-      const store = open();
-      while (!done.signal.aborted) {
-        if (await store.head('templates/d/index.json')) {
-          const index = await indexOf(store);
-          expect(await missingIn(store, index, 8)).toEqual([]);
-          seen.push(index.sequence);
+  it(
+    `lose none of ${16 * publications} publications, and no reader sees a part of one`,
+    async () => {
+      const { open } = await openKind();
+      const done = new AbortController();
+      const outputs = await Promise.all(
+        Array.from({ length: 16 * publications }, (_, at) => writeOutputFolder(folder, 'd', `20261123.${at}`)),
+      );
+      const publisher = async (number: number): Promise<void> => {
+        const store = open();
+        for (let count = 0; count < publications; count += 1)
+          await publish(outputs[number * publications + count] ?? '', store, { ...quiet, channel: `c${number}` });
+      };
+      const seen: number[] = [];
+      const reader = async (): Promise<void> => {
+        const store = open();
+        while (!done.signal.aborted) {
+          if (await store.head('templates/d/index.json')) {
+            const index = await indexOf(store);
+            expect(await missingIn(store, index, 8)).toEqual([]);
+            seen.push(index.sequence);
+          }
+          await sleep(50);
         }
-        await sleep(50);
-      }
-    };
-    const started = performance.now();
-    const reading = reader();
-    await Promise.all(Array.from({ length: 16 }, (_, number) => publisher(number)));
-    const seconds = (performance.now() - started) / 1000;
-    done.abort();
-    await reading;
-    const index = await indexOf(open());
-    expect(index.images).toHaveLength(16 * publications);
-    expect(Object.keys(index.channels)).toHaveLength(16);
-    expect(await missingIn(open(), index)).toEqual([]);
-    expect(seen.length).toBeGreaterThan(1);
-    if (isSlow) console.info(`${16 * publications} publications in ${seconds.toFixed(1)} s, ${seen.length} reads`); // eslint-disable-line no-console
-  }, 1_800_000);
+      };
+      const started = performance.now();
+      const reading = reader();
+      await Promise.all(Array.from({ length: 16 }, (_, number) => publisher(number)));
+      const seconds = (performance.now() - started) / 1000;
+      done.abort();
+      await reading;
+      const index = await indexOf(open());
+      expect(index.images).toHaveLength(16 * publications);
+      expect(Object.keys(index.channels)).toHaveLength(16);
+      expect(await missingIn(open(), index)).toEqual([]);
+      expect(seen.length).toBeGreaterThan(1);
+      if (isSlow) console.info(`${16 * publications} publications in ${seconds.toFixed(1)} s, ${seen.length} reads`); // eslint-disable-line no-console
+    }, // Where conditions are ignored, 1,600 publications took 1,695 s on two cores.
+    isSlow ? 3_600_000 : 300_000,
+  );
 });
 
 describe.each(kinds.filter(({ name }) => name !== 'memory'))(

@@ -11,7 +11,7 @@ export interface Upload {
 }
 
 /**
- * Writes an object unless it is there already with the same bytes, which is read back and proven.
+ * Writes an object unless it is there already with the same bytes, which the store can tell, or which are read back.
  * @throws AppError CONFLICT when other bytes are there
  */
 export async function putOnce(
@@ -28,6 +28,10 @@ export async function putOnce(
       // Another publisher of the same image was faster: then what counts is what is there.
       if (!(error instanceof AppError && error.code === 'CONFLICT')) throw error;
     }
+  }
+  if (await store.holds?.(key, source, { digest, size, signal: options.signal })) {
+    options.onProgress(size);
+    return;
   }
   const found = await digestIn(store, key, options.signal);
   if (found !== digest) {

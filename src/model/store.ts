@@ -58,6 +58,8 @@ export interface Store {
    */
   download(key: string, path: string, options: TransferOptions): Promise<void>;
   head(key: string): Promise<ObjectInfo | undefined>;
+  /** Whether an object is known to hold the bytes of a source without being read; false also where that cannot be told. Absent: never. */
+  holds?(key: string, source: PutSource, options: TransferOptions): Promise<boolean>;
   list(prefix: string): AsyncIterable<ObjectInfo>;
   delete(key: string): Promise<void>;
   /** Where a condition is not carried out as one act, `put` still looks before it writes, but two writers at once may both succeed. */

@@ -2,7 +2,7 @@ import type { Emit } from '../util/events.ts';
 import type { BlockSource } from './format.ts';
 import type { PlatformId } from './platform.ts';
 import type { VmDescription } from './vm-description.ts';
-import type { PackVm } from './vm-stream.ts';
+import type { PackDisk, PackVm } from './vm-stream.ts';
 
 /** A target is a place that runs machines; a deployment is an image on a target. */
 
@@ -113,6 +113,8 @@ export interface TargetContext {
   certificates: SeenCertificates;
   /** Makes a disk a machine in the target's format. */
   pack: PackVm;
+  /** Makes a disk alone what the target can fill one of its own from. */
+  packDisk: PackDisk;
   /** Where pictures of failures are kept. */
   failureDir: string;
   /** Who deploys, for others to see: `anna@builder`. */

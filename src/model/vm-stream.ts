@@ -19,3 +19,16 @@ export type PackVm = (
   vm: VmDescription,
   options: { checksum?: 'xxhash' | 'sha1'; signal: AbortSignal },
 ) => Promise<VmStream>;
+
+/** A disk in the shape that a platform takes into one that it has made. */
+export interface DiskStream extends VmStream {
+  /** Bytes that the platform's disk must have. */
+  virtualSize: number;
+}
+
+/** Makes the bytes of one disk ready to be sent; it must stay open until the last stream has ended. `vm` is what its id is made from. */
+export type PackDisk = (
+  disk: BlockSource,
+  vm: Pick<VmDescription, 'digest' | 'name' | 'version' | 'time'>,
+  options: { signal: AbortSignal },
+) => Promise<DiskStream>;

@@ -3,7 +3,7 @@ import type { DeployRequestOptions, TargetListing, TargetResult } from '../model
 import type { Format } from '../model/format.ts';
 import type { StepContext } from '../model/step.ts';
 import type { Deployment, DeployOutcome, SweptItem, Target, TargetContext, TargetSession } from '../model/target.ts';
-import type { PackVm } from '../model/vm-stream.ts';
+import type { PackDisk, PackVm } from '../model/vm-stream.ts';
 import { AppError, isCancellation } from '../util/errors.ts';
 import type { EventBus } from '../util/events.ts';
 import { Scope } from '../util/scope.ts';
@@ -23,6 +23,7 @@ export interface DeployServices {
   targets: ReadonlyMap<string, ConfiguredTarget>;
   formats: readonly Format[];
   pack: PackVm;
+  packDisk: PackDisk;
   credential(reference: string): Promise<string>;
   stateDir: string;
   /** Who deploys: `anna@builder`. */
@@ -155,6 +156,7 @@ async function onOne(
       credential: (reference) => services.credential(reference),
       certificates: seenCertificates(services.stateDir, emit),
       pack: services.pack,
+      packDisk: services.packDisk,
       failureDir: join(services.stateDir, 'failures'),
       by: services.by,
       version: services.version,

@@ -21,6 +21,7 @@ import { readAll } from './s3/part-source.ts';
 import { putParts } from './s3/put-parts.ts';
 import { putWhole, type WriteContext } from './s3/put-whole.ts';
 import { payloadOf } from './s3/request-body.ts';
+import { holdsSame } from './s3/same-object.ts';
 import { sweepS3 } from './s3/sweep.ts';
 import { createThrottle } from './s3/throttle.ts';
 import { sweepUnfinished } from './s3/unfinished.ts';
@@ -134,6 +135,17 @@ export function openS3Store(url: string, context: StoreContext): Store {
     return found && infoOf(key, found);
   }
 
+  async function holds(key: string, source: PutSource, announced: TransferOptions): Promise<boolean> {
+    const target = wholeKey(key);
+    // What was sent as a whole is small: read, it proves itself.
+    if (isOnePiece(announced.size, settings.partSize)) return false;
+    try {
+      return await holdsSame(connection, target, source, announced, announced.signal);
+    } catch (error) {
+      throw cancelledOr(error, announced.signal, `Cannot look at ${key} of ${address.url}`);
+    }
+  }
+
   async function* list(prefix: string): AsyncGenerator<ObjectInfo> {
     checkPrefix(prefix);
     for await (const found of listObjects(connection, address.prefix + prefix)) {
@@ -147,7 +159,7 @@ export function openS3Store(url: string, context: StoreContext): Store {
     await deleteObject(connection, wholeKey(key));
   }
 
-  return { id: 's3', url: address.url, put, get, download, head, list, delete: remove, conditionalWrites };
+  return { id: 's3', url: address.url, put, get, download, head, holds, list, delete: remove, conditionalWrites };
 }
 
 function cancelledOr(error: unknown, signal: AbortSignal | undefined, what: string): AppError {

@@ -13,23 +13,19 @@ import { encodeFooter, maxVhdSize, type VhdType } from './footer.ts';
 import { encodeHeader, headerSize, noBlock } from './header.ts';
 
 /** Azure refuses other sizes, and storage of XenServer rounds up to it. */
-const sizeUnit = 2 ** 20;
+export const sizeUnit = 2 ** 20;
 /** The size that every reader knows. */
-const blockSize = 2 * 2 ** 20;
+export const blockSize = 2 * 2 ** 20;
 const blockUnits = blockSize / unitSize;
 /** One bit for each sector of a block, all set: QEMU does not look at them, and clear ones make Xen slower when it writes. */
-const bitmap = Buffer.alloc(blockSize / sectorSize / 8, 0xff);
-const tableOffset = sectorSize + headerSize;
+export const bitmap = Buffer.alloc(blockSize / sectorSize / 8, 0xff);
+export const tableOffset = sectorSize + headerSize;
 
 /** Writes a VHD. Its id and its time come from the build. @throws AppError BUILD_FAILED when the disk is too large for the format */
 export async function writeVhd(type: VhdType, built: Built, path: string, ctx: StepContext, vm: VmDescription): Promise<void> {
   try {
     const size = await diskSize(built, sizeUnit);
-    if (size > maxVhdSize) {
-      throw new AppError('BUILD_FAILED', `A disk of ${formatSize(size)} is too large for a VHD, which ends at 2040 GiB`, {
-        hint: 'Make disk.size smaller, or write another format.',
-      });
-    }
+    refuseTooLarge(size);
     const print = new Fingerprint(vm);
     await using file = await open(path, 'w');
     const body = type === 'dynamic' ? new DynamicBody(file, size) : new FixedBody(file, size);
@@ -41,6 +37,14 @@ export async function writeVhd(type: VhdType, built: Built, path: string, ctx: S
   } catch (error) {
     throw toAppError(error, 'BUILD_FAILED', `Writing ${path} as VHD`);
   }
+}
+
+/** @throws AppError BUILD_FAILED */
+export function refuseTooLarge(size: number): void {
+  if (size <= maxVhdSize) return;
+  throw new AppError('BUILD_FAILED', `A disk of ${formatSize(size)} is too large for a VHD, which ends at 2040 GiB`, {
+    hint: 'Make disk.size smaller, or write another format.',
+  });
 }
 
 /** A UUID (RFC 9562, version 8) of the content. */

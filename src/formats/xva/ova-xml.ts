@@ -1,4 +1,5 @@
 import { firmwareOf, type VmDescription } from '../../model/vm-description.ts';
+import { xenMemory, xenPlatform, xenRecommendations } from '../../model/xen-machine.ts';
 import { derivedUuid } from '../../util/digest.ts';
 import { type XmlRpcValue, xmlRpc } from './xml-rpc.ts';
 
@@ -7,7 +8,6 @@ import { type XmlRpcValue, xmlRpc } from './xml-rpc.ts';
  * XCP-ng 7 takes it: xapi 1.20, checksums beside the blocks (`export_vsn` 2). Fields that newer hosts have besides get their defaults there.
  */
 
-const MiB = 2 ** 20;
 const nullRef = 'OpaqueRef:NULL';
 /** The network of a host's first card, as XCP-ng and XenServer call it. */
 const usualNetwork = { name: 'Pool-wide network associated with eth0', bridge: 'xenbr0' };
@@ -107,7 +107,7 @@ function vmRecord(
   vifs: string[],
 ): Record<string, XmlRpcValue> {
   const firmware = firmwareOf(vm);
-  const memory = vm.memory.recommendedMiB * MiB;
+  const memory = xenMemory(vm);
   return {
     uuid: uuid('vm'),
     allowed_operations: [],
@@ -123,11 +123,8 @@ function vmRecord(
     scheduled_to_be_resident_on: nullRef,
     affinity: nullRef,
     memory_overhead: 0,
-    memory_target: memory,
-    memory_static_max: memory,
-    memory_dynamic_max: memory,
-    memory_dynamic_min: memory,
-    memory_static_min: Math.min(vm.memory.minimumMiB * MiB, memory),
+    memory_target: memory.memory_static_max,
+    ...memory,
     VCPUs_params: none,
     VCPUs_max: vm.cpus,
     VCPUs_at_startup: vm.cpus,
@@ -149,7 +146,7 @@ function vmRecord(
     HVM_boot_policy: 'BIOS order',
     HVM_boot_params: { map: { firmware, order: 'cdn' } },
     HVM_shadow_multiplier: { double: 1 },
-    platform: { map: platformOf(vm) },
+    platform: { map: xenPlatform(vm) },
     PCI_bus: '',
     other_config: {
       map: {
@@ -169,7 +166,7 @@ function vmRecord(
     metrics: nullRef,
     guest_metrics: nullRef,
     last_booted_record: '',
-    recommendations: recommendations(),
+    recommendations: xenRecommendations(),
     xenstore_data: none,
     ha_always_run: false,
     ha_restart_priority: '',
@@ -209,43 +206,8 @@ function vmRecord(
   };
 }
 
-/** What Linux wants of the virtual hardware: ACPI, no enlightenments of another system. */
-function platformOf(vm: VmDescription): Record<string, string> {
-  const isUefi = firmwareOf(vm) === 'uefi';
-  return {
-    acpi: '1',
-    apic: 'true',
-    pae: 'true',
-    nx: 'true',
-    hpet: 'true',
-    viridian: 'false',
-    timeoffset: '0',
-    device_id: '0001',
-    vga: 'std',
-    videoram: '8',
-    'cores-per-socket': String(vm.cpus),
-    'device-model': isUefi ? 'qemu-upstream-uefi' : 'qemu-upstream-compat',
-    ...(isUefi ? { secureboot: String(vm.secureBoot) } : {}),
-  };
-}
-
 function tagsOf({ name, version, tags }: VmDescription): readonly string[] {
   return tags ?? ['gabarit', `gabarit:${name}`, ...(version === '' ? [] : [`gabarit:${name}:${version}`])];
-}
-
-/** The limits of a host, as its own templates of Linux name them. */
-function recommendations(): string {
-  const restrictions = [
-    '<restriction field="memory-static-max" max="1649267441664"/>',
-    '<restriction field="vcpus-max" max="32"/>',
-    '<restriction property="number-of-vbds" max="255"/>',
-    '<restriction property="number-of-vifs" max="7"/>',
-    '<restriction field="has-vendor-device" value="false"/>',
-    '<restriction field="supports-bios" value="yes"/>',
-    '<restriction field="supports-uefi" value="yes"/>',
-    '<restriction field="supports-secure-boot" value="yes"/>',
-  ];
-  return `<restrictions>${restrictions.join('')}</restrictions>`;
 }
 
 function vdiRecord(

@@ -1,6 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type RequestListener } from 'node:http';
-import type { AddressInfo, LookupFunction } from 'node:net';
+import { type AddressInfo, createServer as createListener, type LookupFunction, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -405,6 +405,30 @@ describe('no way to it', () => {
     });
     const endpoint = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
     expect(await diagnose(await start(), { endpoint, timeoutMs: 500 })).toMatchObject({ causes: [cause], works: false });
+  });
+});
+
+describe('a listener that takes connections and never answers, as behind a firewall that swallows', () => {
+  it.each([
+    ['http', 'no-answer'],
+    ['https', 'unreachable'],
+  ])('is named within the time of a few requests (%s: %s)', async (protocol, cause) => {
+    const sockets = new Set<Socket>();
+    const silent = createListener((socket) => void sockets.add(socket.on('error', () => undefined))).listen(0, '127.0.0.1');
+    await new Promise((resolve) => silent.once('listening', resolve));
+    scope.defer(() => {
+      for (const socket of sockets) socket.destroy();
+      silent.close();
+    });
+    const server = await start();
+    const endpoint = `${protocol}://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+    const startedMs = performance.now();
+    const diagnosis = await look(server, { endpoint, timeoutMs: 300 });
+    expect(performance.now() - startedMs).toBeLessThan(20 * 300);
+    expect(diagnosis).toMatchObject({ causes: [cause], works: false, changes: [], leftovers: [] });
+    const failed = diagnosis.probes.filter(({ status }) => status === 'fail');
+    expect(failed).toEqual([expect.objectContaining({ found: expect.stringMatching(/within 0\.3 s/) as string })]);
+    expect(failed[0]?.hint).toBeTruthy();
   });
 });
 

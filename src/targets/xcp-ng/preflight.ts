@@ -39,7 +39,8 @@ export async function prepare(pool: Pool, view: PoolView, request: DeployRequest
   }
   refuseForeignName(pool, view, image.template);
   if (existing) return { plan, current, existing };
-  const checksum = await checksumFor(pool);
+  // A disk alone goes to hosts of any age.
+  const checksum = pool.settings.import === 'vhd' ? 'xxhash' : await checksumFor(pool);
   const storage = await findStorage(pool, view);
   const free = refuseWhenFull(pool, storage, virtualSize, wantsTest(pool, request));
   const networks = await findNetworks(pool);

@@ -31,6 +31,10 @@ export const xcpNgSettingsSchema = z.strictObject({
   cpus: z.int().min(1).max(256).optional().describe('CPUs of machines made from it'),
   tags: z.array(words).default([]).describe('Tags beside `gabarit`'),
   limit: rateSchema.optional().describe('Bandwidth: what is sent in a second'),
+  import: z
+    .enum(['xva', 'vhd'])
+    .default('xva')
+    .describe('How images are sent: a whole machine (`xva`), or a disk that a machine is then made for (`vhd`)'),
   keep: z.int().min(0).max(100).default(2).describe('Older deployments that are kept for a rollback'),
   test: z.boolean().default(false).describe('Boot a clone and wait for its agent before the new version gets the name'),
   testMinutes: z.number().positive().max(240).default(10).describe('How long the clone may take'),

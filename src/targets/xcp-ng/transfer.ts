@@ -1,11 +1,12 @@
 import { Readable } from 'node:stream';
-import { nullRef, type VmRef, xapiErrorOf } from '../../clients/xapi.ts';
+import { nullRef, type UploadOptions, type UploadSource, type VmRef, xapiErrorOf } from '../../clients/xapi.ts';
 import type { BlockSource } from '../../model/format.ts';
 import { formatSize } from '../../model/size.ts';
 import type { DeployRequest, ImageIdentity } from '../../model/target.ts';
 import { AppError } from '../../util/errors.ts';
 import { retry } from '../../util/retry.ts';
 import { importingName, marks, taskLabel } from './marks.ts';
+import { makeDisk, makeVm } from './make-vm.ts';
 import { type Pool, step } from './pool.ts';
 import type { Prepared } from './preflight.ts';
 import { sweepRuns } from './sweep.ts';
@@ -30,13 +31,24 @@ async function sendDisk(
   disk: BlockSource,
   prepared: NonNullable<Prepared['import']>,
 ): Promise<{ vm: OwnVm; sent: number }> {
-  const { ctx } = pool;
-  const stream = await ctx.pack([disk], machineOf(pool, request), { checksum: prepared.checksum, signal: ctx.signal });
-  const source = { length: stream.length, open: () => Readable.from(stream.open(ctx.signal), { objectMode: false }) };
-  const ref = await retry((attempt) => send(pool, request, source, prepared, attempt), {
+  const { ctx, settings } = pool;
+  const { signal } = ctx;
+  const vm = machineOf(pool, request);
+  const vhd = settings.import === 'vhd' ? await ctx.packDisk(disk, vm, { signal }) : undefined;
+  const stream = vhd ?? (await ctx.pack([disk], vm, { checksum: prepared.checksum, signal }));
+  const source = { length: stream.length, open: () => Readable.from(stream.open(signal), { objectMode: false }) };
+  const send = (): Promise<VmRef> =>
+    vhd ? sendVhd(pool, request, source, prepared, vm, vhd.virtualSize) : sendXva(pool, request, source, prepared);
+  const attempt = async (count: number): Promise<VmRef> => {
+    // What an attempt before this one left would have the same name.
+    if (count > 1) await sweepRuns(pool, (other) => other === ctx.journal.run, { keepLease: true });
+    await ctx.journal.record({ kind: 'vm', name: vm.name });
+    return send();
+  };
+  const ref = await retry(attempt, {
     attempts,
     delayMs: 2000,
-    signal: ctx.signal,
+    signal,
     retryable: (error) => error instanceof AppError && error.code === 'TARGET_UNREACHABLE',
     onRetry: (error) => {
       const message = error instanceof Error ? error.message : String(error);
@@ -72,30 +84,29 @@ function markedBy({ template, version, digest }: ImageIdentity, run: string): Re
   return { [marks.template]: template, [marks.version]: version, [marks.digest]: digest, [marks.run]: run };
 }
 
-async function send(
-  pool: Pool,
-  { image, bytesPerSecond }: DeployRequest,
-  source: { length: number; open(): Readable },
-  { sr }: NonNullable<Prepared['import']>,
-  attempt: number,
-): Promise<VmRef> {
-  const { xapi, ctx, settings } = pool;
+/** How bytes are sent, whatever they are. */
+function uploadOf({ ctx, settings }: Pool, { image, bytesPerSecond }: DeployRequest, total: number): UploadOptions {
   const { run } = ctx.journal;
   const limit = bytesPerSecond ?? settings.limit;
-  const name = importingName(image, run);
-  // What an attempt before this one left would have the same name.
-  if (attempt > 1) await sweepRuns(pool, (other) => other === run, { keepLease: true });
-  await ctx.journal.record({ kind: 'vm', name });
-  const sending = xapi.importXva(source, {
-    sr,
+  return {
     signal: ctx.signal,
     stallMs: settings.stallMinutes * 60_000,
     taskLabel: taskLabel(image, run),
     taskOtherConfig: markedBy(image, run),
     onTask: (task) => ctx.journal.record({ kind: 'task', name: task }),
-    onBytes: (done) => ctx.emit({ type: 'step.progress', step: 'send', done, total: source.length, unit: 'bytes' }),
+    onBytes: (done) => ctx.emit({ type: 'step.progress', step: 'send', done, total, unit: 'bytes' }),
     ...(limit === undefined ? {} : { bytesPerSecond: limit }),
-  });
+  };
+}
+
+/** As a whole machine. */
+async function sendXva(
+  pool: Pool,
+  request: DeployRequest,
+  source: UploadSource,
+  { sr }: NonNullable<Prepared['import']>,
+): Promise<VmRef> {
+  const sending = pool.xapi.importXva(source, { sr, ...uploadOf(pool, request, source.length) });
   const made = await sending.catch((error: unknown) => {
     throw xapiErrorOf(error) === 'IMPORT_ERROR_PREMATURE_EOF' ? brokenOff(pool, error) : error;
   });
@@ -107,12 +118,42 @@ async function send(
   );
 }
 
+/** As a disk, for which a machine is made when it is there. */
+async function sendVhd(
+  pool: Pool,
+  request: DeployRequest,
+  source: UploadSource,
+  { sr }: NonNullable<Prepared['import']>,
+  vm: DeployRequest['vm'],
+  virtualSize: number,
+): Promise<VmRef> {
+  const disk = await makeDisk(pool, vm, sr, virtualSize);
+  await pool.xapi
+    .importVdi(disk, source, { format: 'vhd', ...uploadOf(pool, request, source.length) })
+    .catch((error: unknown) => {
+      throw xapiErrorOf(error) === 'VDI_IO_ERROR' ? notTaken(pool, error) : error;
+    });
+  return makeVm(pool, vm, disk);
+}
+
 /** What we send is whole: when the host saw too early an end, the connection broke with the last bytes in it. */
 function brokenOff({ name }: Pool, cause: unknown): AppError {
   return new AppError('TARGET_UNREACHABLE', `${name}: the connection broke while the image was sent`, {
     cause,
     hint: 'The host has removed what it had taken so far. Try again.',
   });
+}
+
+/** A host calls a broken connection so, too: it is worth another attempt. */
+function notTaken({ name }: Pool, cause: unknown): AppError {
+  return new AppError(
+    'TARGET_UNREACHABLE',
+    `${name}: the disk was not taken to its end: the connection broke, or the storage failed`,
+    {
+      cause,
+      hint: 'The disk was removed again. Try again; when it always fails, look at the storage of the pool.',
+    },
+  );
 }
 
 /** From here on the VM is known by its UUID, and what is copied from it is not taken for ours. */

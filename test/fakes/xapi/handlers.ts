@@ -217,6 +217,7 @@ async function handleImportVdi(exchange: Exchange): Promise<void> {
     if (format !== 'raw' && chunked) refuse('Cannot handle chunked VHD');
     if (request.transferEncoding !== undefined) refuse(`Cannot handle encoding: ${request.transferEncoding}`);
     accept(exchange, task);
+    pool.filling.add(vdi);
     await importVdi(
       pool,
       watchBody(exchange, task, () => undefined),
@@ -224,7 +225,9 @@ async function handleImportVdi(exchange: Exchange): Promise<void> {
       format,
       request.contentLength,
       task,
-    );
+    ).finally(() => pool.filling.delete(vdi));
+    // What was taken stays in the disk, which is the caller's.
+    if (pool.faults.importFailsLate) throw pool.faults.importFailsLate;
     return vdi;
   });
   await drain(exchange);

@@ -19,7 +19,7 @@ export async function importVdi(
 ): Promise<void> {
   const file = await pool.storage.openForWriting(vdi);
   try {
-    if (format === 'vhd') await receiveVhd(body, pool.storage.sizeOf(vdi), file, task);
+    if (format === 'vhd') await receiveVhd(pool, body, pool.storage.sizeOf(vdi), file, task);
     else await receiveRaw(body, length, file, task);
   } catch (error) {
     throw error instanceof XapiFault
@@ -50,7 +50,7 @@ async function receiveRaw(body: ExactReader, length: number | undefined, file: T
 const sector = 512;
 
 /** A dynamic VHD as it comes in a stream: footer, header, table, blocks in the order in which they lie, footer. */
-async function receiveVhd(body: ExactReader, diskSize: number, file: Target, task: RunningTask): Promise<void> {
+async function receiveVhd(pool: FakePool, body: ExactReader, diskSize: number, file: Target, task: RunningTask): Promise<void> {
   const footer = await body.read(sector);
   if (footer.toString('latin1', 0, 8) !== 'conectix') throw new Error('VHD: no footer at the beginning');
   checkSum(footer, 64, 'footer');
@@ -92,6 +92,7 @@ async function receiveVhd(body: ExactReader, diskSize: number, file: Target, tas
     }
     await file.write(index * blockSize, data.subarray(0, Math.min(blockSize, size - index * blockSize)));
     task.progress(count / blocks.length);
+    await pool.faults.onImportBlock?.(count + 1);
   }
   // Another footer ends the stream.
   let last: Buffer = Buffer.alloc(0);

@@ -91,7 +91,7 @@ const storageMethods: Record<string, Method> = {
   },
   'VDI.destroy': async ({ pool }, vdi: string) => {
     const vbds = pool.db.get('VDI', vdi)['VBDs'] as string[];
-    if (vbds.some((vbd) => pool.db.get('VBD', vbd)['currently_attached'] === true))
+    if (pool.filling.has(vdi) || vbds.some((vbd) => pool.db.get('VBD', vbd)['currently_attached'] === true))
       throw new XapiFault('VDI_IN_USE', [vdi, 'destroy']);
     for (const vbd of vbds) pool.db.destroy('VBD', vbd);
     await pool.storage.destroyVdi(vdi);

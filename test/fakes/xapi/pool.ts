@@ -27,6 +27,8 @@ export class FakePool {
   readonly sessions: Sessions;
   readonly storage: Storage;
   readonly faults: XapiFaults;
+  /** Disks that bytes are coming in for: the host has them attached meanwhile. */
+  readonly filling = new Set<string>();
   readonly options: { apiVersion: [number, number]; rpc: 'json' | 'xml' };
   readonly log: LoggedRequest[] = [];
   /** References of the hosts' records, in their order. */

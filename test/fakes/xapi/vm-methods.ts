@@ -118,11 +118,40 @@ function isOrdered(...values: unknown[]): boolean {
   return numbers.every((value, at) => at === 0 || value >= (numbers[at - 1] ?? 0));
 }
 
+/** Fields of a VM that XAPI's data model has no default for. */
+const neededForCreate = [
+  'user_version',
+  'is_a_template',
+  'affinity',
+  'memory_static_max',
+  'memory_dynamic_max',
+  'memory_dynamic_min',
+  'memory_static_min',
+  'VCPUs_params',
+  'VCPUs_max',
+  'VCPUs_at_startup',
+  'actions_after_shutdown',
+  'actions_after_reboot',
+  'actions_after_crash',
+  'PV_bootloader',
+  'PV_kernel',
+  'PV_ramdisk',
+  'PV_args',
+  'PV_bootloader_args',
+  'PV_legacy_args',
+  'HVM_boot_policy',
+  'HVM_boot_params',
+  'platform',
+  'PCI_bus',
+  'other_config',
+  'recommendations',
+];
+
 export const vmMethods: Record<string, Method> = {
   'VM.create': ({ pool }, values: Record<string, unknown>) => {
+    for (const field of neededForCreate)
+      if (values[field] === undefined) throw new XapiFault('INTERNAL_ERROR', [`Dispatcher_FieldNotFound("${field}")`]);
     const record = fieldValues('VM', values);
-    if (record['memory_static_max'] === undefined)
-      throw new XapiFault('INTERNAL_ERROR', ['Dispatcher_FieldNotFound("memory_static_max")']);
     return pool.db.create('VM', { ...record, power_state: 'Halted' });
   },
   'VM.clone': ({ pool }, vm: string, name: string) => copyVm(pool, vm, name),

@@ -16,7 +16,7 @@ import { clonesChecks, guestChecks, rootfsChecks, unseededChecks } from './check
 import { type Config, type ConfigFlags, readConfig, writeStoreSettings } from './config.ts';
 import { openImage } from './disk/open-image.ts';
 import * as distroRegistry from './distros/index.ts';
-import { bootstrapEngine, findMirrors, removeTrees } from './engines/index.ts';
+import { bootstrapEngine, cloudImageEngine, findMirrors, installerEngine, removeTrees } from './engines/index.ts';
 import { readPackages, sbomOf, takeInventory } from './evidence/index.ts';
 import * as formatRegistry from './formats/index.ts';
 import { streamVhd } from './formats/vhd/stream.ts';
@@ -197,7 +197,11 @@ export async function createApp(flags: ConfigFlags, environment: NodeJS.ProcessE
   const services: Services = {
     version,
     distros,
-    engines: [bootstrapEngine({ distros, mirrors: config.mirrors, guestMirrors: config.guestMirrors })],
+    engines: [
+      bootstrapEngine({ distros, mirrors: config.mirrors, guestMirrors: config.guestMirrors }),
+      cloudImageEngine({ distros, machines: qemu }),
+      installerEngine({ distros, machines: qemu, mirrors: () => findMirrors(config.mirrors) }),
+    ],
     formats: Object.values(formatRegistry),
     checks: rootfsChecks,
     bootChecks: [...guestChecks, ...clonesChecks, ...unseededChecks],

@@ -1,3 +1,5 @@
 export { bootstrapEngine } from './bootstrap/index.ts';
+export { cloudImageEngine } from './cloud-image/index.ts';
+export { installerEngine } from './installer/index.ts';
 export { removeTrees } from './bootstrap/layers.ts';
 export { findMirrors } from './bootstrap/mirrors.ts';

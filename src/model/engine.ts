@@ -80,5 +80,7 @@ export interface Engine {
   refuse?(request: RefusalRequest): Refusal[];
   /** Asks the mirrors for exact packages. @throws AppError PACKAGE_NOT_FOUND, MIRROR_UNREACHABLE, SIGNATURE_INVALID */
   pin(request: PinRequest, ctx: Pick<StepContext, 'cacheDir' | 'offline' | 'signal' | 'emit'>): Promise<Pinned>;
+  /** Files that tell the way of a build beforehand, such as answers to an installer. What belongs to one build, secrets included, is masked. */
+  preview?(plan: Plan): Promise<{ name: string; text: string }[]>;
   build(plan: Plan, ctx: StepContext): Promise<Built>;
 }

@@ -38,7 +38,7 @@ export type Definition = z.infer<typeof definitionSchema>;
 
 export const planSchema = z.strictObject({
   schema: z.literal('gabarit.plan/1'),
-  /** The digest of all that follows, except the places of sources and the definitions. */
+  /** The digest of all that follows, except the places of sources, the definitions and the preview. */
   id: digest,
   template: templateSchema,
   /** The definition and those that it extends, itself first. They tell where the template comes from and change nothing of the image. */
@@ -58,12 +58,14 @@ export const planSchema = z.strictObject({
   provisioning: z.array(planProvisionSchema),
   /** Changes whenever a change of Gabarit itself changes the images that it makes. */
   engineRevision: z.string(),
+  /** For people: files that the engine would write, such as answers to an installer, what belongs to one build masked. A build makes its own. */
+  preview: z.array(z.strictObject({ name: z.string(), text: z.string() })).optional(),
 });
 export type Plan = z.infer<typeof planSchema>;
 
 /** The identity of a plan: places of sources (which differ between machines), mirrors and the places of media (which serve the same digests) and the names of definitions do not count. */
 export function planId(plan: Omit<Plan, 'id'>): Digest {
-  const { lock, keys, provisioning, medium, definitions: _, ...rest } = plan;
+  const { lock, keys, provisioning, medium, definitions: _, preview: __, ...rest } = plan;
   return digestOfJson({
     ...rest,
     ...(medium ? { medium: { kind: medium.kind, digest: medium.digest } } : {}),

@@ -49,7 +49,9 @@ export async function makePlan(
     provisioning: await provisioningOf(loaded, services.provisionDir),
     engineRevision: engine.revision,
   };
-  return { id: planId(body), ...body };
+  const plan = { id: planId(body), ...body };
+  const preview = await engine.preview?.(plan);
+  return preview ? { ...plan, preview } : plan;
 }
 
 async function keysOf(loaded: LoadedTemplate): Promise<Plan['keys']> {

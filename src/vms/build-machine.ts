@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BuildMachine, BuildMachineRequest } from '../model/machine.ts';
@@ -14,8 +14,8 @@ import { diskActivity, keepEvidence } from './start-machine.ts';
 import { bootLimits, type Watched, whileWatching } from './watch-boot.ts';
 
 /**
- * Starts a machine whose disk is kept. It switches itself off instead of restarting, so that what comes after its installer is started
- * on purpose. @throws AppError BOOT_FAILED when QEMU does not start, TOOL_MISSING
+ * Starts a machine whose disk is kept. With a kernel of its own it ends instead of restarting, so that what it installed is started on
+ * purpose. @throws AppError BOOT_FAILED when QEMU does not start, TOOL_MISSING
  */
 export async function startBuildMachine(request: BuildMachineRequest, ctx: StepContext): Promise<BuildMachine> {
   const own = new Scope();
@@ -40,6 +40,7 @@ export async function startBuildMachine(request: BuildMachineRequest, ctx: StepC
     log: qemu.log,
     ended: () => qemu.ended(),
     diskActivity: () => diskActivity(qemu),
+    cpuSeconds: () => cpuSeconds(qemu.pid),
     keepEvidence: evidence,
     async login(identity) {
       try {
@@ -64,6 +65,17 @@ export async function startBuildMachine(request: BuildMachineRequest, ctx: StepC
   };
 }
 
+/** Ticks of the clock by which Linux counts processor time, in a second. */
+const ticks = 100;
+
+/** Of a process and all its threads; 0 when it is gone. */
+async function cpuSeconds(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  // After the name, which may hold anything: the 12th and 13th are the times in user and kernel mode.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / ticks;
+}
+
 /** The command line: a disk, drives, two serial ports, and a network that leads out and, by a port on 127.0.0.1, in. */
 function buildMachineArguments(request: BuildMachineRequest, firmware: string[]): string[] {
   const { disk, discs, kernel } = request;
@@ -85,7 +97,7 @@ function buildMachineArguments(request: BuildMachineRequest, firmware: string[])
       : ['-accel', 'tcg,thread=multi', '-cpu', 'max'],
     ['-smp', String(request.cpus), '-m', String(request.memoryMiB)],
     firmware,
-    ['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none', '-vga', 'std', '-uuid', uuid],
+    ['-nodefaults', '-no-user-config', '-display', 'none', '-vga', 'std', '-uuid', uuid],
     ['-chardev', `socket,id=monitor,fd=${monitorDescriptor}`, '-mon', 'chardev=monitor,mode=control'],
     serial('serial', serialDescriptor),
     serial('log', logDescriptor),
@@ -97,7 +109,8 @@ function buildMachineArguments(request: BuildMachineRequest, firmware: string[])
     discs.flatMap((path, index) =>
       drive(`disc${index}`, 'format=raw,readonly=on', path).concat('-device', `scsi-cd,bus=drives.0,drive=disc${index}`),
     ),
-    kernel === undefined ? [] : ['-kernel', kernel.path, '-initrd', kernel.initrd, '-append', kernel.arguments],
+    // An installer ends with the machine; what is installed may restart as it likes.
+    kernel === undefined ? [] : ['-no-reboot', '-kernel', kernel.path, '-initrd', kernel.initrd, '-append', kernel.arguments],
     ['-netdev', 'user,id=network,hostfwd=tcp:127.0.0.1:0-:22'],
     ['-device', `virtio-net-pci,netdev=network,mac=${randomMac()},romfile=`],
   ].flat();

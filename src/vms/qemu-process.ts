@@ -14,6 +14,7 @@ import { recordSerial, type SerialConsole } from './serial-console.ts';
 /** A QEMU that runs, with a folder of its own. */
 export interface QemuProcess {
   folder: string;
+  pid: number;
   qmp: Qmp;
   console: SerialConsole;
   serialFile: string;
@@ -99,7 +100,19 @@ export async function runQemu(argv: string[], folder: string, own: Scope): Promi
       if (name === 'RESET') resets += 1;
     });
     const sshPort = await forwardedPort(qmp);
-    return { folder, qmp, console, serialFile, log, logFile, sshPort, ended: () => ended, resets: () => resets, stop };
+    return {
+      folder,
+      pid: child.pid ?? 0,
+      qmp,
+      console,
+      serialFile,
+      log,
+      logFile,
+      sshPort,
+      ended: () => ended,
+      resets: () => resets,
+      stop,
+    };
   } catch (error) {
     await killGroup(child);
     throw new AppError(

@@ -15,8 +15,15 @@ export function planText(plan: Plan, style: Style, verbose: boolean): string {
       `${formatSize(template.disk.size)} ${template.disk.filesystem}, firmware ${template.disk.firmware}, kernel ${template.kernel}`,
     ],
     ['Formats', template.formats.join(', ')],
-    ['Packages', `${count(lock.packages.length, 'package')}, ${formatSize(bytes)} to download when nothing is cached`],
-    ['From', lock.repositories.map(({ uri, suite }) => `${uri} ${suite}`).join('\n' + ' '.repeat(14))],
+    ...(plan.medium
+      ? [
+          ['From', plan.medium.url],
+          ['Digest', plan.medium.digest],
+        ]
+      : [
+          ['Packages', `${count(lock.packages.length, 'package')}, ${formatSize(bytes)} to download when nothing is cached`],
+          ['From', lock.repositories.map(({ uri, suite }) => `${uri} ${suite}`).join('\n' + ' '.repeat(14))],
+        ]),
     ['Provisioning', plan.provisioning.map(provisionText).join(', ') || 'none'],
     ['Plan', plan.id],
   ];
@@ -24,6 +31,7 @@ export function planText(plan: Plan, style: Style, verbose: boolean): string {
   lines.push(...table(rows.map(([name = '', value = '']) => [`  ${name}`, value])));
   if (verbose)
     lines.push('', ...table(lock.packages.map(({ name, version, architecture }) => [`  ${name}`, version, architecture])));
+  for (const { name, text } of plan.preview ?? []) lines.push('', style.strong(name), text.trimEnd());
   return `${lines.join('\n')}\n`;
 }
 

@@ -7,10 +7,12 @@ import type { StepContext } from '../../model/step.ts';
 import { digestOfJson } from '../../util/digest.ts';
 import type { BaseLayer, BaseRecipe } from './base.ts';
 import { completeDisk } from './complete-disk.ts';
+import { timed } from '../shared/timed.ts';
 import { kernelArguments, stepEnvironment } from '../shared/step-environment.ts';
 import { diskIdentity } from './disk-layout.ts';
 import { fetchPackages } from './fetch.ts';
-import { ensureLayer } from './layers.ts';
+import { ensureLayer } from '../shared/layers.ts';
+import { removeTrees } from './layers.ts';
 import type { Mirrors } from './mirrors.ts';
 import { runInNamespace } from './namespace.ts';
 import { pinPackages } from './pin.ts';
@@ -83,10 +85,10 @@ async function build(plan: Plan, distros: Distro[], ctx: StepContext): Promise<B
   };
   const recipeDigest = digestOfJson({ engineRevision, recipe });
   const base = await timed('base', 'Base system', ctx, () =>
-    ensureLayer<BaseLayer>('base', recipeDigest, (folder) => makeBase(plan, recipe, recipeDigest, folder, ctx), ctx),
+    ensureLayer<BaseLayer>('base', recipeDigest, (folder) => makeBase(plan, recipe, recipeDigest, folder, ctx), ctx, removeTrees),
   );
   const disk = await timed('provision', 'Provisioning', ctx, () =>
-    ensureLayer<Provisioned>('disk', plan.id, (folder) => makeDisk(plan, base, folder, ctx), ctx),
+    ensureLayer<Provisioned>('disk', plan.id, (folder) => makeDisk(plan, base, folder, ctx), ctx, removeTrees),
   );
   const { changes } = disk.facts;
   return {
@@ -111,29 +113,6 @@ export function initramfsModules(ids: Plan['template']['platforms']): string[] {
 
 function prefixed(name: string, timings: Record<string, number>): Record<string, number> {
   return Object.fromEntries(Object.entries(timings).map(([key, value]) => [`${name}: ${key}`, value]));
-}
-
-async function timed<T extends { reused: boolean }>(
-  step: string,
-  title: string,
-  ctx: StepContext,
-  work: () => Promise<T>,
-): Promise<T> {
-  const started = performance.now();
-  ctx.emit({ type: 'step.started', step, title });
-  try {
-    const result = await work();
-    ctx.emit({ type: 'step.finished', step, durationMs: performance.now() - started, reused: result.reused });
-    return result;
-  } catch (error) {
-    ctx.emit({
-      type: 'step.failed',
-      step,
-      durationMs: performance.now() - started,
-      message: error instanceof Error ? error.message : String(error),
-    });
-    throw error;
-  }
 }
 
 /** Downloads outside of the namespace, which has no network; each package is unpacked inside it as soon as it is proven. */

@@ -15,17 +15,22 @@ type Connection = Pick<SshConnection, 'run'>;
 interface Context extends Pick<StepContext, 'emit' | 'signal'> {
   /** Another place in the machine for what is brought there. */
   folder?: string;
+  /** More variables for every step and script. */
+  variables?: Record<string, string>;
 }
 
 /** On the root file system, as /run may not be executed from. Removed at the end, before free space is given back. */
 export const machineFolder = '/root/.gabarit';
 const limits = { scriptMs: 60 * 60_000, copyMs: 10 * 60_000 };
 
+/** What lets the build log in as root where the image itself would not; removed at the end. */
+export const buildAccess = '/etc/ssh/sshd_config.d/00-gabarit-build.conf';
+
 /** @throws AppError SCRIPT_FAILED with the failing line; BUILD_FAILED, CANCELLED */
 export async function provisionOverSsh(plan: Plan, ssh: Connection, ctx: Context): Promise<void> {
   const folder = ctx.folder ?? machineFolder;
   await upload(plan, folder, ssh, ctx);
-  const environment = { ...machineEnvironment, ...stepEnvironment(plan), GABARIT_FILES: `${folder}/files` };
+  const environment = { ...machineEnvironment, ...stepEnvironment(plan), ...ctx.variables, GABARIT_FILES: `${folder}/files` };
   for (const [index, item] of plan.provisioning.entries()) {
     ctx.signal.throwIfAborted();
     ctx.emit({
@@ -61,12 +66,9 @@ async function upload(plan: Plan, folder: string, ssh: Connection, ctx: Context)
     for (const name of await readdir(files).catch(() => [] as string[]))
       archive.entry({ name: `files/${name}`, mode: 0o644 }, await readFile(join(files, name)));
   }
-  for (const { source, file } of Object.values(plan.keys))
-    archive.entry({ name: `keys/${file}`, mode: 0o644 }, await readFile(source));
   archive.entry({ name: 'bash-trace', mode: 0o644 }, bashTraceText);
   archive.finalize();
-  const keys = Object.keys(plan.keys).length > 0 ? ` && install -D -m 0644 -t /etc/apt/keyrings ${folder}/keys/*` : '';
-  const command = `rm -rf ${folder} && install -d -m 0700 ${folder} && tar -x -C ${folder} --no-same-owner${keys}`;
+  const command = `rm -rf ${folder} && install -d -m 0700 ${folder} && tar -x -C ${folder} --no-same-owner`;
   await must(command, 'Bringing the provisioning scripts', ssh, ctx, { input: await buffer(archive), timeoutMs: limits.copyMs });
 }
 
@@ -92,8 +94,8 @@ async function runScript(
   const settings = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
   const words = ['env', '-i', ...settings, ...ownWorld(item.network), ...run.argv(script)];
   const isLast = item.kind === 'step' && item.name === 'seal';
-  // Nobody writes logs while they are emptied, nor after it.
-  const before = isLast ? `${stopLogs}; ` : '';
+  // Nobody writes logs, clocks or the like while they are emptied, nor after it.
+  const before = isLast ? `${stopWriters}; ` : '';
   const { exitCode } = await ssh.run(`${before}cd / && exec ${words.map(shellQuote).join(' ')}`, {
     timeoutMs: limits.scriptMs,
     signal: ctx.signal,
@@ -102,8 +104,8 @@ async function runScript(
   if (exitCode !== 0) throw run.failure(exitCode);
 }
 
-const stopLogs =
-  'systemctl --quiet stop syslog.socket rsyslog.service systemd-journald.socket systemd-journald-dev-log.socket systemd-journald-audit.socket systemd-journald.service 2>/dev/null';
+const stopWriters =
+  'systemctl --quiet stop cron.service crond.service systemd-timesyncd.service chrony.service chronyd.service apt-daily.timer apt-daily-upgrade.timer syslog.socket rsyslog.service systemd-journald.socket systemd-journald-dev-log.socket systemd-journald-audit.socket systemd-journald.service 2>/dev/null';
 
 async function must(
   command: string,
@@ -123,7 +125,7 @@ async function must(
  */
 export async function sealAndPowerOff(ssh: Connection, ctx: Context): Promise<void> {
   const commands = [
-    `rm -rf ${ctx.folder ?? machineFolder}`,
+    `rm -rf ${ctx.folder ?? machineFolder} ${buildAccess}`,
     'sync',
     'fstrim --all --quiet || true',
     'sync',

@@ -37,8 +37,8 @@ type RepackContext = Pick<StepContext, 'cacheDir' | 'workdir' | 'signal' | 'emit
 export async function repackIso(request: RepackRequest, ctx: RepackContext): Promise<string> {
   const { digest, installer, answers, kernelArguments } = request;
   const key = digestOfJson({ revision, digest, boot: installer.boot, deliver: installer.deliver, answers, kernelArguments });
-  const folder = join(ctx.cacheDir, 'repacked');
-  const path = join(folder, `${shortDigest(key)}.iso`);
+  const folder = join(ctx.cacheDir, 'media');
+  const path = join(folder, `repacked-${shortDigest(key)}.iso`);
   await mkdir(folder, { recursive: true });
   const lock = await lockFile(`${path}.lock`, { signal: ctx.signal });
   try {

@@ -1,0 +1,82 @@
+import { readFile } from 'node:fs/promises';
+import { shellQuote } from '../../clients/ssh.ts';
+import type { Distro, Release } from '../../model/distro.ts';
+import type { BuildLogin, BuildMachine } from '../../model/machine.ts';
+import type { Plan } from '../../model/plan.ts';
+import { platforms } from '../../model/platform.ts';
+import type { StepContext } from '../../model/step.ts';
+import { AppError } from '../../util/errors.ts';
+import { packageScript, wantedPackages } from './install-packages.ts';
+import { kernelArguments } from './step-environment.ts';
+import { provisionOverSsh, sealAndPowerOff } from './provision-over-ssh.ts';
+
+/** What is done in a system that runs, whoever installed it: packages, provisioning, seal, off. Its disk is an image afterwards. */
+
+const limits = { packagesMs: 60 * 60_000, offMs: 5 * 60_000 };
+
+export interface BuildInMachine {
+  plan: Plan;
+  distro: Distro;
+  release: Release;
+  machine: BuildMachine;
+  /** The private key whose public half root has there. */
+  identity: string;
+}
+
+/** @throws AppError BOOT_FAILED, PACKAGE_NOT_FOUND, SCRIPT_FAILED, BUILD_FAILED, TIMEOUT, CANCELLED */
+export async function buildInMachine(request: BuildInMachine, ctx: StepContext): Promise<void> {
+  const { plan, machine, identity, release } = request;
+  const ssh = await machine.login(identity);
+  // Its outcome is not ours to judge here; but it must have ended, or it would write behind our back.
+  await ssh.run('! command -v cloud-init >/dev/null || cloud-init status --wait >/dev/null', {
+    timeoutMs: 10 * 60_000,
+    signal: ctx.signal,
+  });
+  await addRepositories(plan, ssh, ctx);
+  await installPackages(request, ssh, ctx);
+  const modules = plan.template.platforms.flatMap((id) => platforms[id].initramfsModules);
+  const variables = {
+    // Boot menu and initramfs are the system's own there: the base step tells it what to put in.
+    GABARIT_KERNEL_ARGUMENTS: kernelArguments(plan).join(' '),
+    GABARIT_INITRAMFS_MODULES: [...new Set(modules)].filter((name) => !release.guest.absentModules.includes(name)).join(' '),
+  };
+  await provisionOverSsh(plan, ssh, { ...ctx, variables });
+  await sealAndPowerOff(ssh, ctx);
+  await machine.poweredOff(limits.offMs);
+}
+
+/** The template's own repositories, and their keys. */
+async function addRepositories({ template, keys }: Plan, ssh: BuildLogin, ctx: StepContext): Promise<void> {
+  for (const { name, uri, suite, components } of template.repositories) {
+    const key = keys[name];
+    if (key === undefined) continue;
+    const parts = suite.endsWith('/') ? '' : `Components: ${components.join(' ')}\n`;
+    const text = `Types: deb\nURIs: ${uri}\nSuites: ${suite}\n${parts}Signed-By: /etc/apt/keyrings/${key.file}\n`;
+    const put = `install -D -m 0644 /dev/stdin ${shellQuote(`/etc/apt/keyrings/${key.file}`)}`;
+    const sources = shellQuote(`/etc/apt/sources.list.d/${name}.sources`);
+    const { exitCode, stderr } = await ssh.run(`${put} && printf %s ${shellQuote(text)} >${sources}`, {
+      input: await readFile(key.source),
+      signal: ctx.signal,
+    });
+    if (exitCode !== 0) throw new AppError('BUILD_FAILED', `The repository ${name} could not be added: ${stderr.trim()}`);
+  }
+}
+
+async function installPackages({ plan, distro, release }: BuildInMachine, ssh: BuildLogin, ctx: StepContext): Promise<void> {
+  const script = packageScript(distro.family, wantedPackages(release, plan.template), plan.template.packages.remove);
+  const said: string[] = [];
+  const { exitCode } = await ssh.run('sh -s', {
+    input: script,
+    timeoutMs: limits.packagesMs,
+    signal: ctx.signal,
+    onLine: (line) => {
+      said.push(line);
+      ctx.emit({ type: 'log', level: 'info', message: line, source: 'packages' });
+    },
+  });
+  if (exitCode === 0) return;
+  throw new AppError('PACKAGE_NOT_FOUND', `The packages could not be installed (exit code ${exitCode}): ${said.at(-1) ?? ''}`, {
+    details: { lastLines: said.slice(-20) },
+    hint: 'Check the names of the packages, and whether the machine reaches its package sources through this host.',
+  });
+}

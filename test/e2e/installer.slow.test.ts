@@ -25,14 +25,12 @@ describe.skipIf(needs(...machineTools, `${images}/linux`, `${images}/initrd.gz`)
     mirror = createServer((request, response) => {
       const path = request.url ?? '';
       asked.push(path);
-      const answer = path.endsWith('.udeb') ? Promise.resolve(undefined) : fetch(`${debian}${path.replace(/^\/debian/, '')}`);
-      answer.then(
-        async (found) => {
-          const body = found?.ok ? Buffer.from(await found.arrayBuffer()) : undefined;
-          response.writeHead(body ? 200 : 404).end(body);
-        },
-        () => response.writeHead(502).end(),
-      );
+      const fetchAnswer = async (): Promise<void> => {
+        const found = path.endsWith('.udeb') ? undefined : await fetch(`${debian}${path.replace(/^\/debian/, '')}`);
+        const body = found?.ok ? Buffer.from(await found.arrayBuffer()) : undefined;
+        response.writeHead(body ? 200 : 404).end(body);
+      };
+      fetchAnswer().catch(() => response.writeHead(502).end());
     });
     await new Promise<void>((resolve) => mirror.listen(0, '127.0.0.1', resolve));
   });

@@ -49,7 +49,8 @@ export function packageScript(family: Distro['family'], wanted: readonly string[
   return `set -eu
 export DEBIAN_FRONTEND=noninteractive
 missing=
-for p in ${wanted.map(shellQuote).join(' ')}; do ${has} || missing="$missing $p"; done
+set -- ${wanted.map(shellQuote).join(' ')}
+for p; do ${has} || missing="$missing $p"; done
 if [ -n "$missing" ]; then
   echo "installing$missing"
   ${update}
@@ -57,7 +58,8 @@ if [ -n "$missing" ]; then
   ${install} $missing
 fi
 unwanted=
-for p in ${unwanted.map(shellQuote).join(' ')}; do if ${has}; then unwanted="$unwanted $p"; fi; done
+set -- ${unwanted.map(shellQuote).join(' ')}
+for p; do if ${has}; then unwanted="$unwanted $p"; fi; done
 # shellcheck disable=SC2086
 [ -z "$unwanted" ] || ${remove} $unwanted
 `;

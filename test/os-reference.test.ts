@@ -37,6 +37,8 @@ function proofOf(files: readonly VendorFile[], none: string): string {
 function engineCell(engine: (typeof engineIds)[number], distro: Distro, { media, cloudImages }: Release): string {
   if (engine === 'bootstrap') return distro.bootstrap ? 'from packages' : '—';
   const files = engine === 'cloud-image' ? cloudImages : media;
+  if (engine === 'cloud-image' && cloudImages[0]?.obstacle !== undefined)
+    return `own file (the vendor's: ${cloudImages[0].obstacle})`;
   return files.length > 0 ? "vendor's" : 'own file';
 }
 

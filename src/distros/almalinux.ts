@@ -1,6 +1,6 @@
 import type { Distro, Release } from '../model/distro.ts';
-import type { SigningKey, VendorFile } from '../model/vendor-file.ts';
-import { anaconda, enterpriseGuest } from './shared/enterprise-linux.ts';
+import type { CloudImage, SigningKey, VendorFile } from '../model/vendor-file.ts';
+import { anaconda, cloudLayout, enterpriseGuest } from './shared/enterprise-linux.ts';
 
 /** AlmaLinux: facts only. Fingerprints were taken from the keys themselves, as distribution-gpg-keys collects them. */
 
@@ -31,10 +31,11 @@ function medium(major: keyof typeof keys, id: string): VendorFile {
   };
 }
 
-function genericCloud(major: string): VendorFile {
+function genericCloud(major: string): CloudImage {
   return {
     id: 'GenericCloud',
     arch: 'amd64',
+    obstacle: cloudLayout,
     folder: `https://repo.almalinux.org/almalinux/${major}/cloud/x86_64/images/`,
     name: `AlmaLinux-${major}-GenericCloud-latest.x86_64.qcow2`,
     digests: { name: 'CHECKSUM', algorithm: 'sha256' },

@@ -1,6 +1,6 @@
 import type { Distro, Release } from '../model/distro.ts';
-import type { VendorFile } from '../model/vendor-file.ts';
-import { anaconda, enterpriseGuest } from './shared/enterprise-linux.ts';
+import type { CloudImage, VendorFile } from '../model/vendor-file.ts';
+import { anaconda, cloudLayout, enterpriseGuest } from './shared/enterprise-linux.ts';
 
 /** CentOS Stream: facts only. There is one stream a major release: it ends when the full support of that RHEL ends. */
 
@@ -21,11 +21,12 @@ function medium(major: string, id: string): VendorFile {
   };
 }
 
-function genericCloud(major: string): VendorFile {
+function genericCloud(major: string): CloudImage {
   const name = `CentOS-Stream-GenericCloud-${major}-latest.x86_64.qcow2`;
   return {
     id: 'GenericCloud',
     arch: 'amd64',
+    obstacle: cloudLayout,
     folder: `https://cloud.centos.org/centos/${major}-stream/x86_64/images/`,
     name,
     digests: { name: `${name}.SHA256SUM`, algorithm: 'sha256' },

@@ -11,6 +11,9 @@ const key: SigningKey = {
   verifiedWith: 'the key in github.com/rpm-software-management/distribution-gpg-keys',
 };
 
+/** Which file system they have was not seen; it is one of these. */
+const obstacle = 'its root is XFS or btrfs';
+
 function signedAlone(id: string, folder: string, name: string): VendorFile {
   return {
     id,
@@ -89,7 +92,9 @@ export const opensuse: Distro = {
       endOfLife: { full: '2026-04-30', lts: '2026-04-30' },
       installer: autoyast,
       media: [signedAlone('DVD', '15.6/iso', 'openSUSE-Leap-15.6-DVD-x86_64-Media.iso')],
-      cloudImages: [signedAlone('Minimal-VM-Cloud', '15.6/appliances', 'openSUSE-Leap-15.6-Minimal-VM.x86_64-Cloud.qcow2')],
+      cloudImages: [
+        { ...signedAlone('Minimal-VM-Cloud', '15.6/appliances', 'openSUSE-Leap-15.6-Minimal-VM.x86_64-Cloud.qcow2'), obstacle },
+      ],
       guest,
     },
     {
@@ -99,7 +104,9 @@ export const opensuse: Distro = {
       endOfLife: { full: '2027-10-31', lts: '2027-10-31' },
       installer: agama,
       media: [signedAlone('offline-installer', '16.0/offline', 'Leap-16.0-offline-installer-x86_64.install.iso')],
-      cloudImages: [signedAlone('Minimal-VM-Cloud', '16.0/appliances', 'Leap-16.0-Minimal-VM.x86_64-Cloud.qcow2')],
+      cloudImages: [
+        { ...signedAlone('Minimal-VM-Cloud', '16.0/appliances', 'Leap-16.0-Minimal-VM.x86_64-Cloud.qcow2'), obstacle },
+      ],
       // NetworkManager took the place of wicked, SELinux that of AppArmor.
       guest: { ...guest, network: 'NetworkManager', selinux: true },
     },

@@ -1,6 +1,6 @@
 import type { Distro, Release } from '../model/distro.ts';
-import type { SigningKey, VendorFile } from '../model/vendor-file.ts';
-import { anaconda, enterpriseGuest } from './shared/enterprise-linux.ts';
+import type { CloudImage, SigningKey, VendorFile } from '../model/vendor-file.ts';
+import { anaconda, cloudLayout, enterpriseGuest } from './shared/enterprise-linux.ts';
 
 /** Rocky Linux: facts only. Fingerprints were taken from the keys themselves, as distribution-gpg-keys collects them. */
 
@@ -42,10 +42,11 @@ function medium(major: keyof typeof keys, id: string): VendorFile {
   };
 }
 
-function genericCloud(major: string): VendorFile {
+function genericCloud(major: string): CloudImage {
   return {
     id: 'GenericCloud-Base',
     arch: 'amd64',
+    obstacle: cloudLayout,
     folder: `https://download.rockylinux.org/pub/rocky/${major}/images/x86_64/`,
     name: `Rocky-${major}-GenericCloud-Base.latest.x86_64.qcow2`,
     digests: { name: `Rocky-${major}-GenericCloud-Base.latest.x86_64.qcow2.CHECKSUM`, algorithm: 'sha256' },

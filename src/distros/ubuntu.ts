@@ -1,6 +1,6 @@
 import type { Distro, GuestFacts, Release } from '../model/distro.ts';
 import type { Installer } from '../model/installer.ts';
-import type { SigningKey, VendorFile } from '../model/vendor-file.ts';
+import type { CloudImage, SigningKey, VendorFile } from '../model/vendor-file.ts';
 
 /**
  * Ubuntu: facts only. `endOfLife.lts` is that of the standard support, which is free for all; Ubuntu Pro goes on after it, but is
@@ -34,8 +34,10 @@ function liveServer(release: string): VendorFile {
   };
 }
 
-function cloudImage(release: string, codename: string): VendorFile {
+/** Since 23.10, /boot has a partition of its own in them. */
+function cloudImage(release: string, codename: string): CloudImage {
   return {
+    ...(release === '22.04' ? {} : { obstacle: '/boot is a file system of its own' }),
     id: 'server-cloudimg',
     arch: 'amd64',
     folder: `https://cloud-images.ubuntu.com/releases/${codename}/release/`,

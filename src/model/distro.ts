@@ -1,6 +1,6 @@
 import type { Installer } from './installer.ts';
 import type { Arch, PlatformId } from './platform.ts';
-import type { VendorFile } from './vendor-file.ts';
+import type { CloudImage, VendorFile } from './vendor-file.ts';
 
 /** How packages are installed, and where their database lies: dpkg's or rpm's. */
 export const families = ['apt', 'dnf', 'zypper'] as const;
@@ -20,7 +20,7 @@ export interface Release {
   installer: Installer;
   /** Installation media that the vendor publishes for all to fetch; none where a subscription is needed. */
   media: VendorFile[];
-  cloudImages: VendorFile[];
+  cloudImages: CloudImage[];
   guest: GuestFacts;
 }
 

@@ -17,6 +17,15 @@ export interface VendorFile {
   signature: Signature;
 }
 
+/** A disk image with an installed system. */
+export interface CloudImage extends VendorFile {
+  /**
+   * Why an image made from it cannot be checked without starting it, as the end of a sentence: checks read one ext4 with /boot in it.
+   * Absent where nothing is in the way.
+   */
+  obstacle?: string;
+}
+
 export type Signature =
   /** A signature beside the file of digests, in the same folder. */
   | { kind: 'detached'; name: string; key: SigningKey }

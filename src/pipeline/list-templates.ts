@@ -22,7 +22,9 @@ export async function listTemplates(options: LoadOptions): Promise<TemplateSumma
 
 async function summarize(name: string, file: string, options: LoadOptions): Promise<TemplateSummary | undefined> {
   try {
-    const { template } = await loadTemplate(file, { ...options, allowEndOfLife: true });
+    // A list tells what is sound; what cannot be made, and why, is said when it is asked for.
+    const engines = options.engines?.map(({ id, options: schema }) => ({ id, options: schema }));
+    const { template } = await loadTemplate(file, { ...options, ...(engines ? { engines } : {}), allowEndOfLife: true });
     const { description, distro, release, platforms, formats } = template;
     return { name, file, description, distro, release, platforms, formats };
   } catch (error) {

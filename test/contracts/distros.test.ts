@@ -69,6 +69,7 @@ describe.each(distros)('$id', (distro) => {
     test('has media and cloud images whose digests can be proven', () => {
       for (const file of [...release.media, ...release.cloudImages]) vendorFile(file, distro, release);
       expect(new Set(release.media.map(({ id }) => id)).size).toBe(release.media.length);
+      for (const { obstacle } of release.cloudImages) if (obstacle !== undefined) expect(obstacle).toMatch(/^[a-z/].{10,}[^.]$/);
     });
 
     test('has an installer that takes answers of its own format without a key pressed', () => {

@@ -3,6 +3,9 @@ import type { Installer } from '../../model/installer.ts';
 
 /** What Red Hat Enterprise Linux and all that is built from its sources have in common. */
 
+/** The cloud images of all of them are laid out like this, by the kickstart files that make them. */
+export const cloudLayout = 'its root is XFS, and /boot a file system of its own';
+
 /** The boot menu of its media: isolinux for BIOS up to 9, GRUB alone since 10. */
 export function anaconda(major: '8' | '9' | '10'): Installer {
   return {

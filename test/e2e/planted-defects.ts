@@ -261,6 +261,14 @@ export const plantedDefects: PlantedDefect[] = [
   there('storage-identity-absent', '/etc/nvme/hostid'),
   there('storage-identity-absent', '/etc/lvm/devices/system.devices'),
 
+  there('subscription-absent', '/etc/pki/consumer/cert.pem'),
+  there('subscription-absent', '/var/lib/zypp/AnonymousUniqueId'),
+  {
+    check: 'selinux-labels',
+    plant: file('/etc/selinux/config', 'SELINUX=enforcing\n'),
+    names: '/etc/hostname has no SELinux label',
+  },
+
   secret('/etc/app/deploy.key', '-----BEGIN OPENSSH ', 'PRIVATE KEY-----\n', key, key, '\n'),
   secret('/root/aws.sh', 'export AWS_ACCESS_KEY_ID=AK', 'IAQWERTYUIOPASDFGH\n'),
   secret('/usr/local/etc/github', 'token = gh', 'p_', 'a1B2'.repeat(9), '\n'),

@@ -15,7 +15,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'unit',
-          include: ['src/**/*.test.ts', 'test/*.test.ts', 'test/{contracts,fakes}/**/*.test.ts'],
+          include: ['src/**/*.test.ts', 'web/**/*.test.ts', 'test/*.test.ts', 'test/{contracts,fakes}/**/*.test.ts'],
           exclude: slow,
           sequence: { groupOrder: 0 },
         },

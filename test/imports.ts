@@ -31,10 +31,10 @@ export function importsOf(source: string, from: string): Import[] {
   });
 }
 
-/** Every `.ts` file below a folder that is not a test, with its imports. */
+/** Every `.ts` and `.tsx` file below a folder that is not a test, with its imports. */
 export function allImports(folder: string): Map<string, Import[]> {
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
+    .filter((file) => /\.tsx?$/.test(file) && !file.endsWith('.test.ts'))
     .toSorted();
   return new Map(files.map((file) => [file, importsOf(readFileSync(join(folder, file), 'utf8'), file)]));
 }

@@ -77,6 +77,29 @@ test('no file imports itself through others', () => {
   expect(cycles(graph)).toEqual([]);
 });
 
+/** What is wrong with an import of the web page, or undefined: of src it takes types only, and it is bundled by itself. */
+function webFault({ from, to, relative, typeOnly, line }: Import): string | undefined {
+  const place = `web/${from}:${line}`;
+  if (to.startsWith('node:')) return `${place}: a browser has no ${to}`;
+  if (!relative || !to.startsWith('..')) return undefined;
+  if (!to.startsWith('../src/')) return `${place}: ${to} lies outside web and src`;
+  return typeOnly ? undefined : `${place}: ${to} is bundled: only "import type" may come from src`;
+}
+
+test('the web page takes types alone from src', () => {
+  const page = allImports(join(import.meta.dirname, '../web'));
+  const inSource = [...page.values()].flat().filter(({ to }) => to.startsWith('../src/'));
+  expect(inSource.length).toBeGreaterThan(10);
+  expect([...page.values()].flat().flatMap((entry) => webFault(entry) ?? [])).toEqual([]);
+  const wrong = (source: string): string | undefined => importsOf(source, 'pages/a.tsx').map(webFault)[0];
+  expect(wrong(`import { b } from '../../src/model/b.ts';`)).toBe(
+    'web/pages/a.tsx:1: ../src/model/b.ts is bundled: only "import type" may come from src',
+  );
+  expect(wrong(`import type { B } from '../../src/model/b.ts';`)).toBeUndefined();
+  expect(wrong(`import { b } from '../../test/b.ts';`)).toContain('outside web and src');
+  expect(wrong(`import { readFile } from 'node:fs';`)).toContain('a browser has no node:fs');
+});
+
 test('the rules do see what they forbid', () => {
   const wrong = (from: string, source: string): string | undefined => importsOf(source, from).map(fault)[0];
   expect(wrong('util/a.ts', `import { b } from '../model/b.ts';`)).toBe(

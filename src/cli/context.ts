@@ -34,6 +34,8 @@ export interface Context {
   openApp: (show: { kind: 'steps' | 'data'; several?: boolean }) => Promise<App>;
   /** Writes the answer to standard output: the value for programs (`--json`), else the text for people. */
   answer: (value: unknown, text: () => string) => void;
+  /** Writes a part of an answer that comes bit by bit. */
+  print: (text: string) => void;
   /** Writes an error to standard error, below the name of what it is about; with `--json` it is in the answer. */
   showError: (error: unknown, about?: string) => void;
 }

@@ -51,7 +51,9 @@ test('docs/reference/cli.md is the help of every command (vitest -u writes it)',
   for (const section of sections) {
     expect(section).toContain('--json');
     // All but the version and the groups have examples.
-    if (!/^`gabarit( audit| store| version| cache| catalog| ci| deployments| key| secrets)?`\n/.test(section))
+    if (
+      !/^`gabarit( audit| store| version| cache| catalog| ci| db| deployments| jobs| key| schedules| secrets)?`\n/.test(section)
+    )
       expect(section, section).toContain('Examples:\n  $ ');
   }
 });

@@ -5,18 +5,21 @@ import { cacheCommand } from './commands/cache.ts';
 import { catalogCommand } from './commands/catalog.ts';
 import { ciCommand } from './commands/ci.ts';
 import { completionCommand } from './commands/completion.ts';
+import { dbCommand } from './commands/db.ts';
 import { deployCommand } from './commands/deploy.ts';
 import { deploymentsCommand } from './commands/deployments.ts';
 import { convertCommand } from './commands/convert.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { initCommand } from './commands/init.ts';
 import { inspectCommand } from './commands/inspect.ts';
+import { jobsCommand } from './commands/jobs.ts';
 import { keyCommand } from './commands/key.ts';
 import { newCommand } from './commands/new.ts';
 import { planCommand } from './commands/plan.ts';
 import { publishCommand } from './commands/publish.ts';
 import { rollbackCommand } from './commands/rollback.ts';
 import { runJobCommand } from './commands/run-job.ts';
+import { schedulesCommand } from './commands/schedules.ts';
 import { schemaCommand } from './commands/schema.ts';
 import { secretsCommand } from './commands/secrets.ts';
 import { serveCommand } from './commands/serve.ts';
@@ -61,7 +64,14 @@ export function createProgram(run: Run): Command {
   add('Look at disks, and convert them:', [inspectCommand(run), convertCommand(run)]);
   add('Share images:', [publishCommand(run), catalogCommand(run), signCommand(run), keyCommand(run), storeCommand(run)]);
   add('Run images:', [deployCommand(run), rollbackCommand(run), deploymentsCommand(run)]);
-  add('Run builds for others:', [serveCommand(run), workerCommand(run), auditCommand(run)]);
+  add('Run builds for others:', [
+    serveCommand(run),
+    workerCommand(run),
+    jobsCommand(run),
+    schedulesCommand(run),
+    dbCommand(run),
+    auditCommand(run),
+  ]);
   add('Build by CI:', [initCommand(run), ciCommand(run)]);
   add('Look after this host:', [
     doctorCommand(run),

@@ -44,6 +44,7 @@ export async function runCommand(globals: Globals, io: Io, work: (context: Conte
       renderer?.close();
       io.stdout.write(globals.json ? `${JSON.stringify(redactDeep(value))}\n` : redact(text()));
     },
+    print: (text) => io.stdout.write(redact(text)),
     showError(error, about) {
       if (globals.json) return;
       if (about !== undefined) io.stderr.write(`\n${errorStyle.strong(about)}\n`);

@@ -8,6 +8,7 @@ import { writeFileAtomic } from '../util/files.ts';
 import { type HeldLock, lockFile } from '../util/lock-file.ts';
 import { redact } from '../util/redact.ts';
 import { migrate } from './migrate.ts';
+import { openListener } from './postgres-listener.ts';
 
 /** One SQL over two databases: PGlite in this process, which needs nothing installed, and PostgreSQL, which many hosts share. */
 
@@ -43,7 +44,7 @@ export type DatabasePlace = { folder: string } | { url: string };
 export async function openDatabase(place: DatabasePlace): Promise<Database> {
   const database = 'url' in place ? await openPostgres(place.url) : await openPglite(place.folder);
   try {
-    await migrate(database);
+    await database.transaction((tx) => migrate(tx, database.place));
     return database;
   } catch (error) {
     await database.close();
@@ -119,6 +120,7 @@ async function openPostgres(url: string): Promise<Database> {
     keepAliveInitialDelayMillis: 5000,
   });
   pool.on('error', () => undefined); // An idle connection broke: the next query opens another.
+  const listener = openListener(url);
   const { host, pathname } = new URL(url);
   const place = `postgresql://${host}${pathname}`;
   const failed = (cause: unknown): unknown => (isUnreachable(cause) ? unreachable(place, cause) : cause);
@@ -155,40 +157,11 @@ async function openPostgres(url: string): Promise<Database> {
         client.release(broken);
       }
     },
-    listen: (channel, heard) => listenPostgres(url, channel, heard),
-    close: () => pool.end(),
-  };
-}
-
-/** A connection of its own, which is opened again whenever it breaks. */
-async function listenPostgres(url: string, channel: string, heard: (payload: string) => void): Promise<() => Promise<void>> {
-  const { default: pg } = await import('pg');
-  let isClosed = false;
-  let current: InstanceType<typeof pg.Client> | undefined;
-  let timer: NodeJS.Timeout | undefined;
-  const connect = async (): Promise<void> => {
-    const client = new pg.Client({ connectionString: url, application_name: 'gabarit listen', keepAlive: true });
-    current = client;
-    const again = (): void => {
-      if (isClosed || current !== client) return;
-      current = undefined;
-      timer = setTimeout(() => void connect(), 1000);
-    };
-    client.on('error', again);
-    client.on('end', again);
-    client.on('notification', ({ payload }) => heard(payload ?? ''));
-    try {
-      await client.connect();
-      await client.query(`LISTEN ${channel}`);
-    } catch {
-      again(); // It is tried again; whoever listens looks by himself meanwhile.
-    }
-  };
-  await connect();
-  return async () => {
-    isClosed = true;
-    clearTimeout(timer);
-    await current?.end();
+    listen: (channel, heard) => listener.listen(channel, heard),
+    async close() {
+      await listener.close();
+      await pool.end();
+    },
   };
 }
 

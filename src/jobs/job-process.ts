@@ -37,7 +37,14 @@ export async function runJobProcess(held: Held, place: ProcessPlace, signal: Abo
   const log = await openJobLog(place, job.id, attempt);
   const milestones = openMilestones(place.db, held);
   const consoles = join(place.stateDir, 'consoles', job.id);
-  const child = start(place.command, { env: { ...place.environment, GABARIT_CONSOLES: consoles } });
+  const child = start(place.command, {
+    env: {
+      // Half of what a small job costs would be compiling the program again.
+      NODE_COMPILE_CACHE: join(place.stateDir, 'compile-cache'),
+      ...place.environment,
+      GABARIT_CONSOLES: consoles,
+    },
+  });
   const noted = join(jobFolder(place.stateDir, job.id), `${attempt}.process.json`);
   let killing: Promise<void> | undefined;
   const onAbort = (): void => void (killing ??= endTree(child));
@@ -60,11 +67,11 @@ export async function runJobProcess(held: Held, place: ProcessPlace, signal: Abo
       if (message.type === 'ask') {
         const question = message as unknown as JobQuestion;
         void answer(held, question, place, signal).then((reply) => say({ type: 'answer', number: question.number, ...reply }));
-      } else if (message.type === 'result') end.result = message['result'] as JobResult;
-      else if (message.type === 'error') end.error = message as unknown as JobError;
-      else {
+      } else {
         log.write(JSON.stringify(message));
-        milestones.add(message);
+        if (message.type === 'result') end.result = message['result'] as JobResult;
+        else if (message.type === 'error') end.error = message as unknown as JobError;
+        else milestones.add(message);
       }
     };
     if (child.stdout) createInterface({ input: child.stdout }).on('line', onLine);

@@ -140,6 +140,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
         // Cut off for so long, we must take it that others have our jobs.
         if (performance.now() - lastBeat > leaseMs) stopAll('lost');
       }
+      await declareDeadProcesses(db);
       await watch.look(id);
     }),
     loop(beatMs, takeAll, true),

@@ -11,10 +11,11 @@ interface Request {
   output: string;
   store: string;
   stateDir: string;
+  job?: string;
   s3?: { url: string; region: string; accessKey: string; secretKey: string };
 }
 
-const { output, store, stateDir, s3 } = JSON.parse(await text(process.stdin)) as Request;
+const { output, store, stateDir, job, s3 } = JSON.parse(await text(process.stdin)) as Request;
 let hasSlept = false;
 
 function open(): Store {
@@ -41,5 +42,5 @@ const sleepy: Store = {
     return awake.put(key, source, options);
   },
 };
-await publish(output, sleepy, { emit: () => undefined });
+await publish(output, sleepy, { job, emit: () => undefined });
 process.exit(0);

@@ -88,7 +88,7 @@ import { AppError } from './util/errors.ts';
 import { EventBus } from './util/events.ts';
 import { Scope } from './util/scope.ts';
 import { userName } from './util/user-name.ts';
-import { proveKvm, qemu } from './vms/index.ts';
+import { proveKvm, qemuHost } from './vms/index.ts';
 
 /** The composition root: the one file that names every plugin, and hands them to what needs them. */
 
@@ -194,18 +194,19 @@ export async function createApp(flags: ConfigFlags, environment: NodeJS.ProcessE
   const now = (): Date => new Date();
   const { keysDir, stateDir, signing } = config;
   const keys = openKeys({ keysDir, stateDir, signing, environment, signers, emit: bus.emitter(), now });
+  const machines = qemuHost(config.consoleDir);
   const services: Services = {
     version,
     distros,
     engines: [
       bootstrapEngine({ distros, mirrors: config.mirrors, guestMirrors: config.guestMirrors }),
-      cloudImageEngine({ distros, machines: qemu }),
-      installerEngine({ distros, machines: qemu, mirrors: () => findMirrors(config.mirrors) }),
+      cloudImageEngine({ distros, machines }),
+      installerEngine({ distros, machines, mirrors: () => findMirrors(config.mirrors) }),
     ],
     formats: Object.values(formatRegistry),
     checks: rootfsChecks,
     bootChecks: [...guestChecks, ...clonesChecks, ...unseededChecks],
-    machineHost: qemu,
+    machineHost: machines,
     openSubject: openImage,
     takeStock: async (rootfs) => ({ inventory: await takeInventory(rootfs), packages: await readPackages(rootfs) }),
     sbomOf,

@@ -79,6 +79,8 @@ export interface Config {
   stateDir: string;
   /** PostgreSQL, which several servers and workers share; without it, the server has a database of its own in `stateDir`. */
   databaseUrl: string | undefined;
+  /** Where the screens of machines are shown while they run: the server gives each job a folder, by GABARIT_CONSOLES. */
+  consoleDir: string | undefined;
   catalog: z.output<typeof catalog>;
   signing: z.output<typeof signing>;
   /** The signing keys of this user. */
@@ -121,6 +123,7 @@ export async function readConfig(flags: ConfigFlags, environment: NodeJS.Process
     targets: file.targets,
     server: file.server,
     databaseUrl: set(environment['DATABASE_URL']),
+    consoleDir: set(environment['GABARIT_CONSOLES']),
     ownTemplatesDir,
     stateDir,
     signing: { ...file.signing, ...signingKeyFrom(environment) },

@@ -44,6 +44,7 @@ const versions: [string, string] = ['20261101.1', '20261102.1'];
 
 export async function makeApiWorld({
   config = '',
+  environment: further = {},
   ...options
 }: Partial<ServeOptions> & { config?: string } = {}): Promise<ApiWorld> {
   weakenPasswords(10);
@@ -56,6 +57,7 @@ export async function makeApiWorld({
     GABARIT_STATE: join(folder, 'state'),
     GABARIT_KEYS: join(folder, 'keys'),
     GABARIT_OUT: join(folder, 'out'),
+    ...further,
   };
   const configFile = join(folder, 'gabarit.yaml');
   await writeFile(configFile, config);

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
@@ -86,6 +86,9 @@ export async function serve(app: App, options: ServeOptions): Promise<Served> {
     scope.defer(() => audit.close());
     const sealer = await openSealer(join(config.stateDir, 'server/secret.key'));
     const stores = namedStores(app, options.stores);
+    // A folder that is to become a store is an empty catalog, not a missing one.
+    for (const { url: place } of stores)
+      if (place.startsWith('file:')) await mkdir(place.slice('file:'.length), { recursive: true });
     const storeNamed = storeFinder(stores);
     const views = new Map<string, CatalogView>(
       stores.map(({ name, reference }) => [name, openCatalogView(() => app.catalog(reference))]),

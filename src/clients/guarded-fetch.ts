@@ -55,10 +55,19 @@ const metadata: [address: string, prefix: number][] = [
   ['fe80::', 10],
 ];
 
-function listOf(networks: readonly [string, number][]): BlockList {
-  const list = new BlockList();
-  for (const [address, prefix] of networks) list.addSubnet(address, prefix, isIPv6(address) ? 'ipv6' : 'ipv4');
-  return list;
+/** One list for each family: node's own would find every IPv4 address in `::ffff:0:0/96`. */
+interface Networks {
+  v4: BlockList;
+  v6: BlockList;
+}
+
+function listOf(networks: readonly [string, number][]): Networks {
+  const lists = { v4: new BlockList(), v6: new BlockList() };
+  for (const [address, prefix] of networks) {
+    if (isIPv6(address)) lists.v6.addSubnet(address, prefix, 'ipv6');
+    else lists.v4.addSubnet(address, prefix, 'ipv4');
+  }
+  return lists;
 }
 
 const inwardList = listOf(inward);
@@ -77,7 +86,8 @@ export interface PinnedUrl {
   address: string;
 }
 
-const has = (list: BlockList, address: string): boolean => list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
+const has = ({ v4, v6 }: Networks, address: string): boolean =>
+  isIPv6(address) ? v6.check(address, 'ipv6') : v4.check(address, 'ipv4');
 
 /** The IPv4 address that an IPv6 address stands for (mapped, NAT64, 6to4), or undefined. */
 function embedded(address: string): string | undefined {

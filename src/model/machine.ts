@@ -28,6 +28,8 @@ export interface MachineRequest {
   cpus: number;
   /** Where a failed boot leaves its serial log and screenshot. */
   failureDir: string;
+  /** A folder in which others can look at its screen: a socket `NAME.vnc` that speaks RFB. */
+  consoleDir?: string | undefined;
 }
 
 /** A machine that runs. Its waits end early, with the likely cause, when it can be seen that they would be in vain. */

@@ -1,2 +1,2 @@
 export { proveKvm } from './prove-kvm.ts';
-export { qemu } from './qemu.ts';
+export { qemu, qemuHost } from './qemu.ts';

@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { join } from 'node:path';
 import { sshPort } from '../model/ssh-port.ts';
 import type { MachineRequest } from '../model/machine.ts';
 
@@ -18,6 +19,17 @@ export function optionValue(text: string): string {
   return text.replaceAll(',', ',,');
 }
 
+/** The longest name that a socket may have, with its end. */
+const mostPath = 107;
+
+/** A screen that others look at: only who may enter the folder. A name that is too long for a socket gives none. */
+function screenArguments({ consoleDir, name }: Pick<MachineRequest, 'consoleDir' | 'name'>): string[] {
+  const socket = consoleDir === undefined ? undefined : join(consoleDir, `${name}.vnc`);
+  return socket === undefined || Buffer.byteLength(socket) > mostPath
+    ? []
+    : ['-vnc', `unix:${optionValue(socket)},share=force-shared`];
+}
+
 /**
  * The command line of one machine. Its disk is `overlay`, a qcow2 file over the image; `firmware` are the arguments of its
  * firmware. It ends with us, even when we are killed (setpriv), and reaches the host only through a port on 127.0.0.1.
@@ -33,6 +45,7 @@ export function qemuArguments(request: MachineRequest, overlay: string, seed: st
     ['-smp', String(request.cpus), '-m', String(request.memoryMiB)],
     firmware,
     ['-nodefaults', '-no-user-config', '-display', 'none', '-vga', 'std'],
+    screenArguments(request),
     ['-uuid', uuid, '-smbios', `type=1,manufacturer=Gabarit,product=Throwaway machine,serial=${uuid}`],
     ['-chardev', `socket,id=monitor,fd=${monitorDescriptor}`, '-mon', 'chardev=monitor,mode=control'],
     ['-chardev', `socket,id=serial,fd=${serialDescriptor}`, '-serial', 'chardev:serial'],

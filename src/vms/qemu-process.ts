@@ -60,6 +60,11 @@ export async function startQemu(request: MachineRequest, seed: Buffer | undefine
   const seedFile = seed && join(folder, 'seed.iso');
   if (seed && seedFile) await writeFile(seedFile, seed);
   const firmware = await firmwareArguments(request.firmware, join(folder, 'variables.fd'));
+  if (request.consoleDir !== undefined) {
+    const screen = join(request.consoleDir, `${request.name}.vnc`);
+    await mkdir(request.consoleDir, { recursive: true, mode: 0o700 });
+    own.defer(() => rm(screen, { force: true }));
+  }
 
   ctx.signal.throwIfAborted();
   return runQemu(qemuArguments(request, overlay, seedFile, firmware), folder, own);

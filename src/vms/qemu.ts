@@ -12,10 +12,14 @@ async function prove(ctx: StepContext): Promise<Acceleration> {
     : { accelerator: 'tcg', reason: `TCG (emulated), because ${reason}` };
 }
 
-/** Throwaway machines by QEMU. */
-export const qemu: MachineHost = {
-  prove,
-  firmwares: async () => availableFirmwares(),
-  start: startMachine,
-  startBuild: startBuildMachine,
-};
+/** Throwaway machines by QEMU. With `consoleDir`, others can look at their screens while they run. */
+export function qemuHost(consoleDir?: string): MachineHost {
+  return {
+    prove,
+    firmwares: async () => availableFirmwares(),
+    start: (request, ctx) => startMachine({ ...request, consoleDir }, ctx),
+    startBuild: startBuildMachine,
+  };
+}
+
+export const qemu = qemuHost();

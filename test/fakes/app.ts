@@ -73,6 +73,7 @@ export function fakeApp(pauseMs = 0): FakeApp {
       signing: { fingerprints: [] },
       keysDir: '/keys',
       databaseUrl: undefined,
+      consoleDir: undefined,
     },
     initRepository: async () => ['README.md'],
     ci: openCi({

@@ -11,6 +11,11 @@ export function readRequest(
   const part = (name: 'params' | 'query' | 'body'): unknown => {
     const schema: z.ZodType | undefined = route[name];
     if (!schema) return undefined;
+    const place = notTextAt(given[name]);
+    if (place !== undefined) {
+      faults.push({ message: `${[name, ...place].join('.')}: must be text without NUL, in whole characters` });
+      return undefined;
+    }
     const parsed = schema.safeParse(given[name] ?? {});
     if (parsed.success) return parsed.data;
     for (const { path, message } of parsed.error.issues) faults.push({ message: `${[name, ...path].join('.')}: ${message}` });
@@ -22,4 +27,15 @@ export function readRequest(
     faults,
     hint: '/api/v1/openapi.json says what is possible.',
   });
+}
+
+/** Where a text lies that no database and no file system could keep: with NUL, or with half a character. */
+function notTextAt(value: unknown): string[] | undefined {
+  if (typeof value === 'string') return value.includes('\0') || !value.isWellFormed() ? [] : undefined;
+  if (value === null || typeof value !== 'object') return undefined;
+  for (const [key, item] of Object.entries(value)) {
+    const inside = notTextAt(key) ?? notTextAt(item);
+    if (inside !== undefined) return [key.toWellFormed().replaceAll('\0', ''), ...inside];
+  }
+  return undefined;
 }

@@ -3,6 +3,7 @@ import type { Contract } from '../../model/api/contract-type.ts';
 import { AppError } from '../../util/errors.ts';
 import { may } from '../access/caller.ts';
 import type { Caller } from '../access/caller.ts';
+import { mustBeStrong } from '../access/password-strength.ts';
 import { longest } from '../access/sessions.ts';
 import { cookieName, setCookie } from '../http/cookie.ts';
 import type { Parts } from '../parts.ts';
@@ -40,6 +41,7 @@ export function sessionRoutes({ users, sessions, lockout, origins, oidc }: Parts
   return {
     async 'POST /setup'({ body, reply, caller, about }) {
       about({ user: body.name });
+      await mustBeStrong(body.password, body.name);
       await users.setUp(body.token, body.name, body.password);
       return enter(body.name, { reply, caller });
     },
@@ -86,6 +88,7 @@ export function sessionRoutes({ users, sessions, lockout, origins, oidc }: Parts
         lockout.wrong(caller.name, address);
         throw new AppError('FORBIDDEN', 'The old password is wrong');
       }
+      await mustBeStrong(body.password, caller.name);
       await users.changeOwnPassword(caller.name, body.password);
       await sessions.closeOthers(caller.name, caller.id);
     },
@@ -103,9 +106,13 @@ export function accountRoutes({
     'GET /users': () => users.list(),
     async 'POST /users'({ body, about }) {
       about({ user: body.name });
+      if (body.password !== undefined) await mustBeStrong(body.password, body.name);
       return users.create(body.name, body.password, body.grants);
     },
-    'PUT /users/:user': ({ params, body }) => users.change(params.user, body),
+    async 'PUT /users/:user'({ params, body }) {
+      if (body.password !== undefined) await mustBeStrong(body.password, params.user);
+      return users.change(params.user, body);
+    },
     'DELETE /users/:user': ({ params }) => users.remove(params.user),
     async 'GET /tokens'({ query, caller, must }) {
       if (query.all === 'true') must('admin');

@@ -171,7 +171,15 @@ export const accessContract = {
     tag: 'Tokens',
     title: 'Make an API token, which is shown this once; it can do no more than its user',
     needs: 'self',
-    body: z.object({ name: z.string().min(1).max(64), grants: grants.optional(), days: z.int().min(1).max(90).default(30) }),
+    body: z.object({
+      name: z
+        .string()
+        .min(1)
+        .max(64)
+        .regex(/^[^\p{C}]+$/u, 'must be visible characters'),
+      grants: grants.optional(),
+      days: z.int().min(1).max(90).default(30),
+    }),
     answer: tokenSchema.extend({ token: z.string().describe('`gbt_…`') }),
     status: 201,
   },

@@ -84,6 +84,7 @@ import { signStatement, verifyStatement } from './signers/sigstore-bundle.ts';
 import * as storeRegistry from './stores/index.ts';
 import * as targetRegistry from './targets/index.ts';
 import { readCredential } from './util/credential.ts';
+import { withEnvFile } from './util/env-file.ts';
 import { AppError } from './util/errors.ts';
 import { EventBus } from './util/events.ts';
 import { Scope } from './util/scope.ts';
@@ -180,7 +181,8 @@ export interface App {
   doctor(signal: AbortSignal): Promise<HostReport>;
 }
 
-export async function createApp(flags: ConfigFlags, environment: NodeJS.ProcessEnv = process.env): Promise<App> {
+export async function createApp(flags: ConfigFlags, given: NodeJS.ProcessEnv = process.env): Promise<App> {
+  const environment = flags.envFile === undefined ? given : await withEnvFile(flags.envFile, given);
   const config = await readConfig(flags, environment, join(root, 'templates'));
   const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
   const bus = new EventBus();

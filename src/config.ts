@@ -92,6 +92,8 @@ export interface ConfigFlags {
   outputDir?: string;
   /** Instead of `gabarit.yaml` in the working folder. */
   configFile?: string;
+  /** A file with variables that the environment lacks. */
+  envFile?: string;
 }
 
 /** Reads the configuration. @throws AppError CONFIG_INVALID */

@@ -11,6 +11,7 @@ export interface Globals {
   cacheDir?: string;
   out?: string;
   config?: string;
+  envFile?: string;
   yes?: boolean;
 }
 
@@ -19,7 +20,7 @@ export interface Io {
   stdout: Sink & { isTTY?: boolean };
   stderr: Sink & { isTTY?: boolean };
   environment: NodeJS.ProcessEnv;
-  createApp(flags: { cacheDir?: string; outputDir?: string; configFile?: string }): Promise<App>;
+  createApp(flags: { cacheDir?: string; outputDir?: string; configFile?: string; envFile?: string }): Promise<App>;
 }
 
 /** What a command works with. */

@@ -47,6 +47,7 @@ export function createProgram(run: Run): Command {
     .option('--cache-dir <folder>', 'the build cache (also GABARIT_CACHE)')
     .option('--out <folder>', 'where images are written (also GABARIT_OUT; default: out)')
     .option('--config <file>', 'the configuration file (default: gabarit.yaml, when it exists)')
+    .option('--env-file <file>', 'variables that the environment lacks; never in CI, and no file is read unasked')
     .option('--yes', 'install missing tools of the host without asking')
     .helpOption('-h, --help', 'show this help')
     .addHelpCommand(

@@ -34,6 +34,7 @@ export async function runCommand(globals: Globals, io: Io, work: (context: Conte
         ...(globals.cacheDir === undefined ? {} : { cacheDir: globals.cacheDir }),
         ...(globals.out === undefined ? {} : { outputDir: globals.out }),
         ...(globals.config === undefined ? {} : { configFile: globals.config }),
+        ...(globals.envFile === undefined ? {} : { envFile: globals.envFile }),
       });
       renderer = await chooseRenderer(globals, io, { kind, several, style: errorStyle });
       const { handle } = renderer;

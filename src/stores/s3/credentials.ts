@@ -3,7 +3,7 @@ import { fromIni, fromNodeProviderChain, fromWebToken } from '@aws-sdk/credentia
 import type { NodeHttpHandler } from '@smithy/node-http-handler';
 import { z } from 'zod';
 import type { CredentialSettings } from '../../model/store-settings.ts';
-import { readCredential } from '../../util/credential.ts';
+import { readCredential, readCredentials } from '../../util/credential.ts';
 import { AppError, toAppError } from '../../util/errors.ts';
 import { exec } from '../../util/exec.ts';
 import { registerSecret } from '../../util/redact.ts';
@@ -37,9 +37,9 @@ async function find(settings: CredentialSettings, context: CredentialContext): P
   if (settings === 'environment') return fromSurroundings(context);
   if ('accessKey' in settings) {
     const { accessKey, secretKey, sessionToken } = settings;
-    const read = (reference: string): Promise<string> => readCredential(reference, context.environment);
-    const [accessKeyId, secretAccessKey] = [await read(accessKey), await read(secretKey)];
-    return { accessKeyId, secretAccessKey, sessionToken: sessionToken === undefined ? undefined : await read(sessionToken) };
+    const wanted = [accessKey, secretKey, ...(sessionToken === undefined ? [] : [sessionToken])];
+    const [accessKeyId = '', secretAccessKey = '', token] = await readCredentials(wanted, context.environment);
+    return { accessKeyId, secretAccessKey, sessionToken: token };
   }
   if ('profile' in settings) {
     const { profile } = settings;

@@ -67,7 +67,7 @@ describe.skipIf(actPath === undefined || needsRadosgw())('a push to a repository
       origin,
       event: 'push',
       path: [join(folder, 'bin')],
-      env: { GABARIT_CACHE: cacheDir },
+      env: { GABARIT_CACHE: cacheDir, NO_COLOR: '1' },
       // Without KVM boots take minutes; they have tests of their own.
       variables: { GABARIT_VERIFY: 'offline' },
       secrets: { GABARIT_SIGNING_KEY: signingKey, AWS_ACCESS_KEY_ID: peer.accessKey, AWS_SECRET_ACCESS_KEY: peer.secretKey },

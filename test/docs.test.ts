@@ -1,0 +1,134 @@
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { runCli } from '../src/cli/program.ts';
+import { commandsOf, documents, type DocBlock, gabaritCalls, shellBlocks } from './doc-blocks.ts';
+
+const root = join(import.meta.dirname, '..');
+const all = documents();
+/** The changelog tells of the past; generated pages are made from the code. */
+const written = [...all].filter(([file]) => !file.startsWith('docs/reference/') && file !== 'CHANGELOG.md');
+const blocks = written.flatMap(([file, text]) => shellBlocks(file, text));
+
+/** GitHub's names of headings. */
+function anchorsOf(text: string): Set<string> {
+  const prose = text.replaceAll(/^```[^]*?^```$/gm, '');
+  const headings = [...prose.matchAll(/^#+ (.*)$/gm)].map(([, title = '']) => title);
+  return new Set(
+    headings.map((title) =>
+      title
+        .replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1')
+        .toLowerCase()
+        .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
+        .trim()
+        .replaceAll(/\s/g, '-'),
+    ),
+  );
+}
+
+/** Links of a document that lead nowhere. */
+export function brokenLinks(file: string, text: string): string[] {
+  const prose = text.replaceAll(/^```[^]*?^```$/gm, '').replaceAll(/`[^`\n]*`/g, '');
+  const targets = [...prose.matchAll(/\]\(([^)\s]+)\)|(?:src|href)="([^"]+)"/g)].map(
+    ([, link, attribute]) => link ?? attribute ?? '',
+  );
+  return targets.flatMap((target) => {
+    if (/^(https?|mailto):/.test(target)) return [];
+    const [path = '', anchor] = target.split('#');
+    const to = path === '' ? file : normalize(join(dirname(file), path));
+    if (to.startsWith('..') || !existsSync(join(root, to))) return [`${file}: ${target}: there is no such file`];
+    if (anchor === undefined || statSync(join(root, to)).isDirectory()) return [];
+    return anchorsOf(readFileSync(join(root, to), 'utf8')).has(anchor) ? [] : [`${file}: ${target}: there is no such heading`];
+  });
+}
+
+describe('links', () => {
+  it('lead to a file and a heading', () => {
+    expect(all.size).toBeGreaterThan(30);
+    expect([...all].flatMap(([file, text]) => brokenLinks(file, text))).toEqual([]);
+  });
+
+  it('that lead nowhere are found', () => {
+    expect(brokenLinks('docs/x.md', '[a](none.md) [b](s3.md#no-such) [e](s3.md#rights) <img src="images/none.svg">')).toEqual([
+      'docs/x.md: none.md: there is no such file',
+      'docs/x.md: s3.md#no-such: there is no such heading',
+      'docs/x.md: images/none.svg: there is no such file',
+    ]);
+  });
+
+  it('reach every document from README', () => {
+    const seen = new Set<string>();
+    const visit = (file: string): void => {
+      if (seen.has(file) || !all.has(file)) return;
+      seen.add(file);
+      for (const [, target = ''] of (all.get(file) ?? '').matchAll(/\]\(([^)#\s]+\.md)(?:#[^)]*)?\)/g))
+        if (!/^https?:/.test(target)) visit(normalize(join(dirname(file), target)));
+    };
+    visit('README.md');
+    const apart = ['templates/repository/README.md'];
+    expect([...all.keys()].filter((file) => !seen.has(file) && !apart.includes(file))).toEqual([]);
+  });
+});
+
+/** What the command line has against the words of a command; it is parsed, and nothing is done. */
+async function usageFault(words: string[]): Promise<string | undefined> {
+  // It stands in for --store, as the documents say.
+  vi.stubEnv('GABARIT_STORE', 'file:/nowhere');
+  let text = '';
+  const nothing = { write: () => true };
+  const code = await runCli(words, {
+    stdout: nothing,
+    stderr: { write: (part: string) => (text += part) },
+    environment: {},
+    createApp: () => Promise.reject(new Error('parsed')),
+  });
+  return code === 2 ? text : undefined;
+}
+
+describe('commands in documents', () => {
+  afterEach(() => void vi.unstubAllEnvs());
+
+  it('are commands that there are, with options that there are', async () => {
+    const faults: string[] = [];
+    let count = 0;
+    for (const block of blocks) {
+      for (const words of commandsOf(block).flatMap(gabaritCalls)) {
+        // The launcher's own.
+        if (words[0] === 'test') continue;
+        count += 1;
+        const fault = await usageFault(words);
+        if (fault !== undefined) faults.push(`${block.file}:${block.line}: gabarit ${words.join(' ')}: ${fault}`);
+      }
+    }
+    expect(count).toBeGreaterThan(60);
+    expect(faults).toEqual([]);
+  });
+
+  it('that are wrong are found', async () => {
+    const block: DocBlock = {
+      file: 'x.md',
+      line: 1,
+      text: 'cd x && gabarit biuld a  # comment\nA=1 ./gabarit build "$(gabarit ci foldr b)" \\\n  --forec > out\n',
+      notRun: undefined,
+    };
+    const calls = commandsOf(block).flatMap(gabaritCalls);
+    expect(calls).toEqual([
+      ['biuld', 'a'],
+      ['build', 'RESULT', '--forec'],
+      ['ci', 'foldr', 'b'],
+    ]);
+    for (const words of calls) expect(await usageFault(words)).toContain('unknown');
+  });
+
+  it('are run by tests, or stand in the list of those that are not, with the reason', async () => {
+    const lines = blocks.flatMap(({ file, notRun, text }) =>
+      notRun === undefined ? [] : [`${file}: ${notRun}: ${text.split('\n')[0]}`],
+    );
+    // Whoever adds one says why in the document, and adds it here by hand: vitest -u does, and the difference shows it.
+    await expect(`${lines.length} blocks of commands are not run:\n${lines.join('\n')}\n`).toMatchFileSnapshot(
+      'golden/docs-not-run.txt',
+    );
+    for (const { file, line, notRun } of blocks)
+      if (notRun !== undefined) expect([file, line, notRun.length > 15]).toEqual([file, line, true]);
+  });
+});

@@ -1,0 +1,67 @@
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { exec } from '../../src/util/exec.ts';
+import { shellBlocks } from '../doc-blocks.ts';
+import { needs } from '../tools.ts';
+
+/** Every block of commands in README and the guides, in order, in a clone and a home of their own: what a newcomer types. */
+
+const root = join(import.meta.dirname, '../..');
+const cacheDir = process.env['GABARIT_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'gabarit');
+
+describe.skipIf(needs('git', 'bash'))('what the documents say', () => {
+  let folder = '';
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'docs-'));
+    await exec(['git', 'clone', '-q', root, join(folder, 'gabarit')]);
+    // The same libraries as here: the launcher sees that they fit its lock file.
+    await exec(['cp', '-al', join(root, 'node_modules'), join(folder, 'gabarit/node_modules')]).catch(() =>
+      symlink(join(root, 'node_modules'), join(folder, 'gabarit/node_modules')),
+    );
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  it.each([
+    ['README.md', 'gabarit'],
+    ['docs/first-template.md', '.'],
+    ['docs/local-runs.md', 'gabarit'],
+    ['docs/ci.md', '.'],
+  ])('%s', async (file, where) => {
+    const blocks = shellBlocks(file, await readFile(join(folder, 'gabarit', file), 'utf8'));
+    const run = blocks.filter(({ notRun }) => notRun === undefined);
+    expect(run.length).toBeGreaterThan(0);
+    const home = join(folder, `home of ${file.replaceAll('/', ' ')}`);
+    await mkdir(home, { recursive: true });
+    const script = run
+      .map(({ line, text }) => `echo "@@ ${file}:${line}" >&2\n${text}`)
+      .join('\n')
+      // The tests are under way.
+      .replaceAll(/^\.\/gabarit test .*$/gm, '')
+      .replaceAll('/srv/templates', '$HOME/srv');
+    const path = join(home, 'script');
+    await writeFile(path, `set -eu\n${script}`);
+    const env = {
+      HOME: home,
+      PATH: [
+        dirname(process.execPath),
+        join(folder, 'gabarit'),
+        '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+      ].join(':'),
+      GABARIT_CACHE: cacheDir,
+      GABARIT_OUT: '',
+      GIT_AUTHOR_NAME: 'Test',
+      GIT_AUTHOR_EMAIL: 'test@mirror.example',
+      GIT_COMMITTER_NAME: 'Test',
+      GIT_COMMITTER_EMAIL: 'test@mirror.example',
+    };
+    const { exitCode, stderr, stdout } = await exec(['bash', path], {
+      cwd: join(folder, where),
+      env,
+      okExitCodes: [0, 1, 2, 3, 4, 5, 6, 7, 8],
+      timeoutMs: 14 * 60_000,
+    });
+    expect([exitCode, exitCode === 0 ? '' : `${stdout.slice(-1500)}\n${stderr.slice(-3000)}`]).toEqual([0, '']);
+  });
+});

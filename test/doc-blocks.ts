@@ -49,7 +49,7 @@ export function commandsOf({ text }: DocBlock): string[] {
 /** The words of each call of gabarit in a line of shell, as the shell would split them; what is only known when it runs stands as a word. */
 export function gabaritCalls(line: string): string[][] {
   const inner = [...line.matchAll(/\$\(([^()]*)\)/g)].map(([, text = '']) => text);
-  const flat = line.replaceAll(/\$\([^()]*\)/g, 'RESULT');
+  const flat = line.replaceAll(/\$\([^()]*\)/g, './RESULT');
   const parts = [flat, ...inner].flatMap((text) => text.split(/&&|\|\||[;|]/));
   return parts.flatMap((part) => {
     const words = [...part.replace(/\s[<>]+\s*\S+/g, '').matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map(

@@ -114,7 +114,7 @@ describe('commands in documents', () => {
     const calls = commandsOf(block).flatMap(gabaritCalls);
     expect(calls).toEqual([
       ['biuld', 'a'],
-      ['build', 'RESULT', '--forec'],
+      ['build', './RESULT', '--forec'],
       ['ci', 'foldr', 'b'],
     ]);
     for (const words of calls) expect(await usageFault(words)).toContain('unknown');

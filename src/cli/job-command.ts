@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { nodeFlags } from '../util/node-flags.ts';
 import type { Globals } from './context.ts';
 
 /** How a worker carries one job out: this program again, with the same options and environment, but no way into the database. */
@@ -14,5 +15,5 @@ export function jobCommand(
   const environment = Object.fromEntries(
     Object.entries(rest).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
   );
-  return { command: [process.execPath, main, '--json', ...flags, 'run-job'], environment };
+  return { command: [process.execPath, ...nodeFlags, main, '--json', ...flags, 'run-job'], environment };
 }

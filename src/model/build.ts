@@ -31,6 +31,8 @@ export interface BuildRequest {
   offline: boolean;
   /** Build a release that nobody repairs any more. */
   allowEndOfLife?: boolean;
+  /** The version follows this one: of an image that was published from elsewhere. */
+  newerThan?: string;
   /** `out` */
   outputDir: string;
   hooks?: BuildHooks;

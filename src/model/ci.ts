@@ -44,6 +44,8 @@ export interface TemplateChange {
   reasons: string[];
   formats: string[];
   plan?: Digest;
+  /** The newest version that was published, revoked or not: the next one must follow it. */
+  published?: string;
   /** What it was compared with; absent when there is none. */
   before?: Plan;
   diff?: PlanDiff;

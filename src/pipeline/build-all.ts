@@ -69,7 +69,12 @@ async function buildOne(name: string, request: BuildRequest, services: Services,
         ? await checkReproducible(plan, services, ctx)
         : await runBuild(
             plan,
-            { outputDir: request.outputDir, formats: request.formats, claimVersion: request.hooks?.version },
+            {
+              outputDir: request.outputDir,
+              formats: request.formats,
+              newerThan: request.newerThan,
+              claimVersion: request.hooks?.version,
+            },
             services,
             ctx,
           );

@@ -42,6 +42,11 @@ describe('versions', () => {
       await mkdir(join(dir, version), { recursive: true });
     expect(await nextVersion(dir, now)).toBe('20261123.11');
     expect(await nextVersion(dir, new Date('2026-11-24T00:00:00Z'))).toBe('20261124.1');
+    // What was published from elsewhere counts, too.
+    expect(await nextVersion(dir, now, '20261123.30')).toBe('20261123.31');
+    expect(await nextVersion(dir, now, '20261123.2')).toBe('20261123.11');
+    expect(await nextVersion(dir, now, '20261122.40')).toBe('20261123.11');
+    expect(await nextVersion(dir, now, '20261201.4')).toBe('20261201.5');
     expect(await versionsIn(dir)).toEqual(['20261122.30', '20261123.2', '20261123.10']);
     expect(await versionsIn(join(out, 'none'))).toEqual([]);
   });

@@ -48,11 +48,13 @@ export async function versionsIn(templateDir: string): Promise<string[]> {
   return names.filter((name) => /^\d{8}\.\d+$/.test(name)).toSorted(compareVersions);
 }
 
-/** `YYYYMMDD.N`: the day (UTC), and a count within it. */
-export async function nextVersion(templateDir: string, now: Date): Promise<string> {
-  const day = now.toISOString().slice(0, 10).replaceAll('-', '');
-  const counts = (await versionsIn(templateDir))
-    .filter((version) => version.startsWith(`${day}.`))
-    .map((version) => Number(version.split('.')[1]));
+/** `YYYYMMDD.N`: the day (UTC), and a count within it; after those in the folder, and after `newerThan`, which may lie elsewhere. */
+export async function nextVersion(templateDir: string, now: Date, newerThan?: string): Promise<string> {
+  const today = now.toISOString().slice(0, 10).replaceAll('-', '');
+  const known = [...(await versionsIn(templateDir)), ...(newerThan === undefined ? [] : [newerThan])];
+  // A clock that was ahead must not make what follows look older.
+  const [after = ''] = (newerThan ?? '').split('.');
+  const day = after > today ? after : today;
+  const counts = known.filter((version) => version.startsWith(`${day}.`)).map((version) => Number(version.split('.')[1]));
   return `${day}.${Math.max(0, ...counts) + 1}`;
 }

@@ -39,6 +39,8 @@ export interface BuildOptions {
   outputDir: string;
   /** Formats instead of the template's. */
   formats?: string[] | undefined;
+  /** The version follows this one, too: of an image that was published from elsewhere. */
+  newerThan?: string | undefined;
   /** Decides on the version, which is at least the one suggested. */
   claimVersion?: ((template: string, suggested: string) => Promise<string>) | undefined;
 }
@@ -61,7 +63,7 @@ export async function runBuild(
   try {
     const existing = ctx.force || ctx.redo ? undefined : await findImageOf(templateDir, plan.id, formats);
     if (existing) return unchanged(template.name, join(templateDir, existing.version), existing.version, existing.manifest);
-    const suggested = await nextVersion(templateDir, new Date());
+    const suggested = await nextVersion(templateDir, new Date(), options.newerThan);
     const version = (await options.claimVersion?.(template.name, suggested)) ?? suggested;
     ctx.emit({ type: 'run.started', plan: plan.id, version });
 

@@ -14,6 +14,7 @@ interface Options {
   allowEndOfLife?: boolean;
   checkReproducible?: boolean;
   verify?: boolean;
+  newerThan?: string;
 }
 
 export function buildCommand(run: Run): Command {
@@ -30,6 +31,7 @@ export function buildCommand(run: Run): Command {
     .option('--offline', 'use only what the cache holds: no network')
     .option('--allow-end-of-life', 'also a release that nobody repairs any more')
     .option('--check-reproducible', 'build twice and explain every difference')
+    .option('--newer-than <version>', 'the version follows this one, too: of an image published from elsewhere', version)
     .option('--verify', 'then boot it, as "gabarit verify" does')
     .addHelpText(
       'after',
@@ -75,6 +77,7 @@ function requestOf(templates: string[], options: Options, outputDir: string): Bu
     verify: options.verify === true,
     offline: options.offline === true,
     allowEndOfLife: options.allowEndOfLife === true,
+    ...(options.newerThan === undefined ? {} : { newerThan: options.newerThan }),
     outputDir,
   };
 }
@@ -86,6 +89,13 @@ function resultJson({ error, ...result }: BuildResult): object {
 function atLeastOne(text: string): number {
   if (!/^[1-9]\d{0,3}$/.test(text)) throw new InvalidArgumentError('It must be a number from 1.');
   return Number(text);
+}
+
+/** Nothing is the same as no version: what CI has not published yet. */
+function version(text: string): string | undefined {
+  if (text === '') return undefined;
+  if (/^\d{8}\.\d{1,6}$/.test(text)) return text;
+  throw new InvalidArgumentError('It must be a version such as 20261125.1.');
 }
 
 function listOf(text: string): string[] {

@@ -16,7 +16,10 @@ export function ciMatrixCommand(run: Run): Command {
     .option('--force', 'all of them, changed or not')
     .option('--updates', 'newer packages alone are a reason, too')
     .addOption(
-      new Option('--as <shape>', 'what to write: a list of names, or a child pipeline for GitLab').choices(['names', 'gitlab']),
+      new Option(
+        '--as <shape>',
+        'what to write: names, lines of a name and the newest published version, or a child pipeline for GitLab',
+      ).choices(['names', 'lines', 'gitlab']),
     )
     .option('--include <file>', 'where that child pipeline finds the job .gabarit-build', '.gitlab/gabarit.yml')
     .addHelpText(
@@ -28,7 +31,7 @@ export function ciMatrixCommand(run: Run): Command {
         ['gabarit ci matrix --store prod --as gitlab > child.yml', 'For GitLab: a pipeline with one job a template.'],
       ),
     )
-    .action((flags: ChangesFlags & { as?: 'names' | 'gitlab'; include: string }) =>
+    .action((flags: ChangesFlags & { as?: 'names' | 'lines' | 'gitlab'; include: string }) =>
       run(async ({ globals, style, signal, openApp, answer, showError }) => {
         const { annotationsText } = await import('../render/ci/annotations.ts');
         const { changesText, gitlabPipeline, matrixOf, outputLines } = await import('../render/ci/matrix.ts');
@@ -43,6 +46,8 @@ export function ciMatrixCommand(run: Run): Command {
         const annotations = failed.flatMap(({ error, file }) => errorAnnotations(error, file));
         answer({ ...matrixOf(changes), changes: changesJson(changes) }, () => {
           if (flags.as === 'gitlab') return gitlabPipeline(changes, flags.include);
+          const { include } = matrixOf(changes);
+          if (flags.as === 'lines') return include.map(({ template, published }) => `${template} ${published}\n`).join('');
           if (flags.as === 'names' || globals.quiet)
             return changes.flatMap(({ template, build }) => (build ? [`${template}\n`] : [])).join('');
           const text = changesText(changes, style);

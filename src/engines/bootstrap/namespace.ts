@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline';
 import { AppError, type ErrorCode, errorTable } from '../../util/errors.ts';
 import type { EventBody } from '../../util/events.ts';
 import { killGroup, start } from '../../util/exec.ts';
+import { nodeFlags } from '../../util/node-flags.ts';
 import type { StepContext } from '../../model/step.ts';
 
 /** What the process inside the namespace sends, one JSON object a line. */
@@ -46,7 +47,7 @@ export function runInNamespace<R>(module: URL, request: unknown, options: Namesp
     'private',
   ];
   argv.push('--pid', '--fork', '--kill-child', '--mount-proc', '--ipc', '--uts', ...(options.network ? [] : ['--net']));
-  argv.push(process.execPath, module.pathname);
+  argv.push(process.execPath, ...nodeFlags, module.pathname);
   const child = start(argv, { stdio: ['pipe', 'pipe', 'pipe'] });
   const stop = (): void => void killGroup(child, 1000);
   ctx.signal.addEventListener('abort', stop, { once: true });

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { AppError } from '../../util/errors.ts';
 import { type ClusterCodec, type PackedWindow, packedSize } from './packed-window.ts';
+import { nodeFlags } from '../../util/node-flags.ts';
 
 /** What all windows have in common. File descriptors belong to the whole process, so workers read through the caller's. */
 export interface PackRequest {
@@ -61,7 +62,7 @@ class PackWorker {
   #ended: { reason: unknown } | undefined;
 
   constructor(request: WorkerRequest) {
-    this.#worker = new Worker(new URL('./pack-worker.ts', import.meta.url), { workerData: request, execArgv: [] });
+    this.#worker = new Worker(new URL('./pack-worker.ts', import.meta.url), { workerData: request, execArgv: [...nodeFlags] });
     this.#worker.on('message', (result: SlotResult) => this.#waiting.shift()?.resolve(result));
     this.#worker.on('error', (error) => this.#fail(error));
     this.#worker.on('exit', () => this.#fail(new AppError('CANCELLED', 'Cancelled: compressing the disk')));

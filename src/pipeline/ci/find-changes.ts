@@ -4,6 +4,14 @@ import { AppError, isCancellation } from '../../util/errors.ts';
 import { nearMatches } from '../../util/suggest.ts';
 import { definitionDigest, diffPlans, whyChanged } from './plan-diff.ts';
 
+/** What is compared with. */
+export interface Before {
+  /** Of the image or definition before; undefined when there was none. */
+  plan: Plan | undefined;
+  /** The newest version that was published. */
+  published?: string | undefined;
+}
+
 export interface FindChanges {
   /** Own definitions: bases that are only extended are left out. */
   definitions: readonly { name: string; file: string }[];
@@ -16,8 +24,7 @@ export interface FindChanges {
   /** Formats instead of the templates' own. */
   formats?: readonly string[] | undefined;
   planOf(file: string): Promise<Plan>;
-  /** The plan of the image or definition before; undefined when there was none. */
-  planBefore(name: string): Promise<Plan | undefined>;
+  before(name: string): Promise<Before>;
 }
 
 /**
@@ -46,9 +53,16 @@ export async function findChanges(options: FindChanges): Promise<TemplateChange[
 async function changeOf({ name, file }: { name: string; file: string }, options: FindChanges): Promise<TemplateChange> {
   try {
     const plan = await options.planOf(file);
-    const before = await options.planBefore(name);
+    const { plan: before, published } = await options.before(name);
     const formats = [...(options.formats ?? plan.template.formats)];
-    const found = { template: name, file, formats, plan: plan.id, ...(before ? { before, diff: diffPlans(before, plan) } : {}) };
+    const found = {
+      ...(published === undefined ? {} : { published }),
+      template: name,
+      file,
+      formats,
+      plan: plan.id,
+      ...(before ? { before, diff: diffPlans(before, plan) } : {}),
+    };
     if (!before) return { ...found, state: 'new', build: true, reasons: ['it is new'] };
     const differs = options.updates ? before.id !== plan.id : definitionDigest(before) !== definitionDigest(plan);
     if (differs) return { ...found, state: 'changed', build: true, reasons: whyChanged(before, plan) };

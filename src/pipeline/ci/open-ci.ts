@@ -13,7 +13,7 @@ import { versionsIn } from '../output-folder.ts';
 import { annotateDefinitions } from './annotate.ts';
 import { type BaseCommit, checkOutBase } from './base-commit.ts';
 import { readCiEnvironment } from './environment.ts';
-import { findChanges } from './find-changes.ts';
+import { type Before, findChanges } from './find-changes.ts';
 import { writeIdToken } from './id-token.ts';
 import { type LintReport, lintWorkflows, workflowsIn } from './lint/lint.ts';
 import { newestOutputs, type OutputReport, readOutputs } from './read-outputs.ts';
@@ -89,10 +89,8 @@ export function openCi(parts: CiParts): Ci {
           updates: request.updates,
           formats: request.formats,
           planOf: (file) => plan(file),
-          planBefore: async (name) => {
-            if (catalog) return publishedPlan(catalog, name);
-            return before && planAt(before, name, load, plan);
-          },
+          before: async (name) =>
+            catalog ? publishedBefore(catalog, name) : { plan: before && (await planAt(before, name, load, plan)) },
         });
       });
     },
@@ -152,14 +150,16 @@ async function planAt(
   }
 }
 
-/** The plan of the newest image that was published and not revoked. */
-async function publishedPlan(catalog: Catalog, template: string): Promise<Plan | undefined> {
+/** The plan of the newest image that was published and not revoked, and the newest version of all. */
+async function publishedBefore(catalog: Catalog, template: string): Promise<Before> {
   const [index] = await catalog.list(template).catch((error: unknown) => {
     if (error instanceof AppError && error.code === 'NOT_FOUND') return [];
     throw error;
   });
+  const published = index?.images[0]?.version;
   const newest = index?.images.find(({ revoked }) => !revoked);
-  if (!newest) return undefined;
+  if (!newest) return { plan: undefined, published };
   const bytes = await catalog.evidence({ template, by: 'digest', digest: newest.digest }, 'plan.json');
-  return parseDocument(bytes.toString(), planSchema, 'gabarit.plan/1', `plan.json of ${template}@${newest.version}`);
+  const where = `plan.json of ${template}@${newest.version}`;
+  return { plan: parseDocument(bytes.toString(), planSchema, 'gabarit.plan/1', where), published };
 }

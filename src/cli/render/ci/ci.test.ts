@@ -85,7 +85,9 @@ describe('annotations', () => {
 
 describe('the matrix', () => {
   it('holds what must be built, on one line', () => {
-    expect(matrixOf(changes)).toEqual({ include: [{ template: 'web', formats: 'qcow2,vhd', reason: 'its definition changed' }] });
+    expect(matrixOf(changes)).toEqual({
+      include: [{ template: 'web', formats: 'qcow2,vhd', published: '', reason: 'its definition changed' }],
+    });
     const forged = [{ ...changes[0], reasons: ['a\ncount=9'] } as TemplateChange];
     expect(outputLines(forged).split('\n')).toHaveLength(3);
     expect(outputLines([])).toBe('matrix={"include":[]}\ncount=0\n');
@@ -93,7 +95,7 @@ describe('the matrix', () => {
 
   it('is a child pipeline for GitLab, which is never empty', () => {
     expect(gitlabPipeline(changes, '.gitlab/gabarit.yml')).toBe(
-      'include:\n  - local: .gitlab/gabarit.yml\nbuild web:\n  extends: .gabarit-build\n  variables:\n    GABARIT_TEMPLATE: web\n    GABARIT_FORMATS: qcow2,vhd\n',
+      'include:\n  - local: .gitlab/gabarit.yml\nbuild web:\n  extends: .gabarit-build\n  variables:\n    GABARIT_TEMPLATE: web\n    GABARIT_FORMATS: qcow2,vhd\n    GABARIT_PUBLISHED: ""\n',
     );
     expect(gitlabPipeline([], 'x.yml')).toContain('nothing to build:\n  script:\n');
   });

@@ -5,14 +5,24 @@ import { table } from '../words.ts';
 
 /** What a matrix of GitHub, Gitea or Forgejo is made of. */
 export interface Matrix {
-  include: { template: string; formats: string; reason: string }[];
+  include: {
+    template: string;
+    formats: string /** Of the newest published image, or nothing. */;
+    published: string;
+    reason: string;
+  }[];
 }
 
 export function matrixOf(changes: readonly TemplateChange[]): Matrix {
   return {
     include: changes
       .filter(({ build }) => build)
-      .map(({ template, formats, reasons }) => ({ template, formats: formats.join(','), reason: reasons.join('; ') })),
+      .map(({ template, formats, published = '', reasons }) => ({
+        template,
+        formats: formats.join(','),
+        published,
+        reason: reasons.join('; '),
+      })),
   };
 }
 
@@ -32,9 +42,12 @@ export function outputLines(changes: readonly TemplateChange[]): string {
 /** A child pipeline for GitLab: one job a template, each of them the hidden job `.gabarit-build` with its variables. */
 export function gitlabPipeline(changes: readonly TemplateChange[], include: string): string {
   const { include: entries } = matrixOf(changes);
-  const jobs = entries.map(({ template, formats }) => [
+  const jobs = entries.map(({ template, formats, published }) => [
     `build ${template}`,
-    { extends: '.gabarit-build', variables: { GABARIT_TEMPLATE: template, GABARIT_FORMATS: formats } },
+    {
+      extends: '.gabarit-build',
+      variables: { GABARIT_TEMPLATE: template, GABARIT_FORMATS: formats, GABARIT_PUBLISHED: published },
+    },
   ]);
   // GitLab refuses a pipeline without a job.
   const nothing = { 'nothing to build': { script: ['echo "No template has changed"'] } };

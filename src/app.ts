@@ -181,8 +181,8 @@ export interface App {
   doctor(signal: AbortSignal): Promise<HostReport>;
 }
 
-export async function createApp(flags: ConfigFlags, given: NodeJS.ProcessEnv = process.env): Promise<App> {
-  const environment = flags.envFile === undefined ? given : await withEnvFile(flags.envFile, given);
+export async function createApp(flags: ConfigFlags, surroundings: NodeJS.ProcessEnv = process.env): Promise<App> {
+  const environment = flags.envFile === undefined ? surroundings : await withEnvFile(flags.envFile, surroundings);
   const config = await readConfig(flags, environment, join(root, 'templates'));
   const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
   const bus = new EventBus();

@@ -3,6 +3,14 @@ import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
 
+/** Documents whose commands test/e2e/docs.slow.test.ts runs, with the folder in which they begin: a clone, or beside it. */
+export const runDocuments: readonly (readonly [file: string, folder: 'clone' | 'beside'])[] = [
+  ['README.md', 'clone'],
+  ['docs/first-template.md', 'beside'],
+  ['docs/local-runs.md', 'clone'],
+  ['docs/ci.md', 'beside'],
+];
+
 /** A block of commands in a document. */
 export interface DocBlock {
   file: string;

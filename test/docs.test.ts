@@ -1,13 +1,14 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, test, vi } from 'vitest';
 import { runCli } from '../src/cli/program.ts';
-import { commandsOf, documents, type DocBlock, gabaritCalls, shellBlocks } from './doc-blocks.ts';
+import { commandsOf, documents, type DocBlock, gabaritCalls, runDocuments, shellBlocks } from './doc-blocks.ts';
+import { terminalSvg } from './terminal-svg.ts';
 
 const root = join(import.meta.dirname, '..');
 const all = documents();
 /** The changelog tells of the past; generated pages are made from the code. */
-const written = [...all].filter(([file]) => !file.startsWith('docs/reference/') && file !== 'CHANGELOG.md');
+const written = [...all].filter(([file]) => !/^(docs\/reference|templates)\//.test(file) && file !== 'CHANGELOG.md');
 const blocks = written.flatMap(([file, text]) => shellBlocks(file, text));
 
 /** GitHub's names of headings. */
@@ -121,14 +122,32 @@ describe('commands in documents', () => {
   });
 
   it('are run by tests, or stand in the list of those that are not, with the reason', async () => {
-    const lines = blocks.flatMap(({ file, notRun, text }) =>
-      notRun === undefined ? [] : [`${file}: ${notRun}: ${text.split('\n')[0]}`],
-    );
-    // Whoever adds one says why in the document, and adds it here by hand: vitest -u does, and the difference shows it.
+    const run = new Set(runDocuments.map(([file]) => file));
+    // README.fr.md has the commands of README.md.
+    const others = blocks.filter(({ file, notRun }) => notRun !== undefined || !(run.has(file) || file === 'README.fr.md'));
+    const lines = others.map(({ file, notRun, text }) => `${file}: ${notRun ?? 'NO REASON IS GIVEN'}: ${text.split('\n')[0]}`);
+    // Whoever adds one says why in the document, by <!-- not run: REASON --> above it, and lets vitest -u write the list.
     await expect(`${lines.length} blocks of commands are not run:\n${lines.join('\n')}\n`).toMatchFileSnapshot(
       'golden/docs-not-run.txt',
     );
-    for (const { file, line, notRun } of blocks)
-      if (notRun !== undefined) expect([file, line, notRun.length > 15]).toEqual([file, line, true]);
+    expect(lines.filter((line) => line.includes('NO REASON'))).toEqual([]);
   });
+});
+
+test('the picture of a terminal is made from its transcript (vitest -u draws it)', async () => {
+  const transcript = readFileSync(join(root, 'docs/images/terminal.txt'), 'utf8');
+  await expect(terminalSvg(transcript, 'gabarit build debian-12 in a terminal')).toMatchFileSnapshot(
+    '../docs/images/terminal.svg',
+  );
+});
+
+test('README.fr.md has the sections and the commands of README.md', () => {
+  const [english, french] = ['README.md', 'README.fr.md'].map((file) => all.get(file) ?? '');
+  const headings = (text: string): number => [...text.matchAll(/^## /gm)].length;
+  const commands = (file: string, text: string): string[] =>
+    shellBlocks(file, text)
+      .flatMap(commandsOf)
+      .map((line) => line.replaceAll(/\s+/g, ' '));
+  expect(headings(french ?? '')).toBe(headings(english ?? ''));
+  expect(commands('fr', french ?? '')).toEqual(commands('en', english ?? ''));
 });

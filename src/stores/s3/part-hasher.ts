@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { AppError } from '../../util/errors.ts';
 import type { Payload } from './request-body.ts';
+import { nodeFlags } from '../../util/node-flags.ts';
 
 /** To the worker: the bytes of the next part (in shared memory), or the end. */
 export type HashTask = { bytes: Uint8Array; withSha256: boolean } | 'end';
@@ -15,7 +16,7 @@ export interface HashResult {
  * sending, and no socket is served by a thread that hashes.
  */
 export class PartHasher implements AsyncDisposable {
-  readonly #worker = new Worker(new URL('./part-hash-worker.ts', import.meta.url), { execArgv: [] });
+  readonly #worker = new Worker(new URL('./part-hash-worker.ts', import.meta.url), { execArgv: [...nodeFlags] });
   readonly #waiting: PromiseWithResolvers<HashResult>[] = [];
   #ended: { reason: unknown } | undefined;
 

@@ -59,6 +59,13 @@ function refuse({ template, distro, release }: RefusalRequest): Refusal[] {
       message: `${release.title} has no cloud image that everybody may fetch: the source is needed`,
       hint: distro.subscription ?? 'Name an image and its digest (engine.options.source).',
     });
+  const obstacle = release.cloudImages[0]?.obstacle;
+  if (data && data.source === undefined && obstacle !== undefined)
+    refusals.push({
+      path: ['engine', 'name'],
+      message: `what is made from the vendor's cloud image of ${release.title} could not be checked: ${obstacle}`,
+      hint: 'Use the engine installer or packer, which lay out one ext4, or name an image like that (engine.options.source).',
+    });
   if (template.repositories.length > 0 && distro.family !== 'apt')
     refusals.push({ path: ['repositories'], message: `they are package sources of apt, which ${distro.title} does not have` });
   return refusals;

@@ -1,5 +1,5 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { get, type RequestOptions } from 'node:https';
+import { request as requestHttps, type RequestOptions } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -31,7 +31,7 @@ function ask(
   body?: string,
 ): Promise<{ status: number; headers: Record<string, unknown> }> {
   return new Promise((resolve, reject) => {
-    const request = get(`${world.url}${path}`, { ca, agent: false, ...options }, (answer) => {
+    const request = requestHttps(`${world.url}${path}`, { ca, agent: false, ...options }, (answer) => {
       answer.resume().once('end', () => resolve({ status: answer.statusCode ?? 0, headers: answer.headers }));
     });
     request.once('error', reject);

@@ -64,7 +64,7 @@ export interface Served {
   close(graceMs?: number): Promise<void>;
 }
 
-export const defaultGraceMs = 25_000;
+export const defaultGraceMs = 20_000;
 
 /**
  * Starts the server: database, API, web page, and a worker, all in this process.

@@ -51,10 +51,10 @@ export function pairsOf(job: Job): Pair[] {
   });
   return [
     ...pairs,
-    // QEMU packs by zstd at level 3; what we ship is level 5, which is smaller. It packs one cluster after the other, unless it may write
+    // QEMU packs by zstd at level 3; what we ship is level 4, which is smaller. It packs one cluster after the other, unless it may write
     // them out of order: then several at once.
-    pair(job, 'qcow2 (zstd 5)', formats.qcow2, qcow2Peer('zstd'), 1.5),
-    pair(job, 'qcow2 (zstd 5)', formats.qcow2, [...outOfOrder, ...qcow2Peer('zstd')], 1),
+    pair(job, 'qcow2 (zstd 4)', formats.qcow2, qcow2Peer('zstd'), 1.5),
+    pair(job, 'qcow2 (zstd 4)', formats.qcow2, [...outOfOrder, ...qcow2Peer('zstd')], 1),
     pair(job, 'qcow2 (zstd 3)', zstd3, qcow2Peer('zstd'), 1.5),
     pair(job, 'qcow2 (zstd 3)', zstd3, [...outOfOrder, ...qcow2Peer('zstd')], 1),
     pair(job, 'qcow2 (deflate 6)', deflate6, qcow2Peer('zlib'), 1.5),

@@ -9,7 +9,7 @@ import { qcow2 } from './qcow2.ts';
 import { packWindow, windowSize } from './shared/packed-window.ts';
 import { storedKey, storedPath, StoredWindowsWriter } from './shared/stored-windows.ts';
 
-const zstd = { type: 'zstd', level: 5 } as const;
+const zstd = { type: 'zstd', level: 4 } as const;
 const shape: Disk = {
   size: 700_000_000,
   pieces: [

@@ -35,7 +35,7 @@ export function qcow2With(codec: Qcow2Codec): Format {
 }
 
 /** QEMU's disk format, version 3, every cluster compressed by zstd. */
-export const qcow2 = qcow2With({ type: 'zstd', level: 5 });
+export const qcow2 = qcow2With({ type: 'zstd', level: 4 });
 
 async function write(built: Built, path: string, codec: Qcow2Codec, ctx: StepContext): Promise<void> {
   try {

@@ -11,6 +11,9 @@ const compressed = 1n << 62n;
 /** Where the number of 512-byte sectors stands in a compressed cluster's entry. */
 const sectorsShift = BigInt(62 - (clusterBits - 8));
 
+/** Clusters that are stored as they are must be aligned: this many are held back and written together, behind one gap. */
+const maxHeld = 32;
+
 /**
  * Writes a qcow2 version 3 file from front to back: header and first-level table (filled in at the end), then for every 512 MiB
  * of disk the packed clusters and the second-level table that maps them, then refcounts. Its bytes depend on nothing but what is added.
@@ -24,6 +27,7 @@ export class Qcow2Writer {
   readonly #l1: BigUint64Array;
   #l2 = new BigUint64Array(entriesPerL2);
   #l2Index = 0;
+  #held: { cluster: number; bytes: Uint8Array }[] = [];
 
   constructor(file: FileHandle, size: number, compression: Compression) {
     this.#file = file;
@@ -49,22 +53,35 @@ export class Qcow2Writer {
     const l2Index = Math.floor(cluster / entriesPerL2);
     if (l2Index !== this.#l2Index) await this.#writeL2();
     this.#l2Index = l2Index;
-    if (bytes.length === clusterSize) await this.#out.pad(clusterSize);
+    if (bytes.length === clusterSize) {
+      this.#held.push({ cluster, bytes: bytes.slice() });
+      if (this.#held.length === maxHeld) await this.#writeHeld();
+      return;
+    }
     const offset = this.#out.position;
     const lastSector = Math.floor((offset + bytes.length - 1) / 512);
     const sectors = lastSector - Math.floor(offset / 512);
-    if (bytes.length === clusterSize) {
+    this.#l2[cluster % entriesPerL2] = compressed | (BigInt(sectors) << sectorsShift) | BigInt(offset);
+    this.#refcounts.add(offset, (lastSector + 1) * 512 - offset);
+    await this.#out.append(bytes);
+  }
+
+  /** Writes the clusters that were held back. */
+  async #writeHeld(): Promise<void> {
+    if (this.#held.length === 0) return;
+    await this.#out.pad(clusterSize);
+    for (const { cluster, bytes } of this.#held) {
+      const offset = this.#out.position;
       this.#l2[cluster % entriesPerL2] = copied | BigInt(offset);
       this.#refcounts.add(offset, clusterSize);
-    } else {
-      this.#l2[cluster % entriesPerL2] = compressed | (BigInt(sectors) << sectorsShift) | BigInt(offset);
-      this.#refcounts.add(offset, (lastSector + 1) * 512 - offset);
+      await this.#out.append(bytes);
     }
-    await this.#out.append(bytes);
+    this.#held = [];
   }
 
   /** Writes the second-level table that is complete, unless it is empty. */
   async #writeL2(): Promise<void> {
+    await this.#writeHeld();
     if (this.#l2.every((entry) => entry === 0n)) return;
     this.#l1[this.#l2Index] = copied | BigInt(await this.#appendTable(bigEndian64(this.#l2)));
     this.#l2 = new BigUint64Array(entriesPerL2);

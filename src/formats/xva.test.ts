@@ -423,7 +423,7 @@ describe('what is refused', () => {
     await fc.assert(property, { numRuns: rounds });
     expect(seen.read).toBeGreaterThan(rounds / 50);
     expect(seen.refused).toBeGreaterThan(rounds / 50);
-  });
+  }, 180_000);
 
   it('leaves nothing of a file that it unpacked', async () => {
     await using folder = await testFolder();

@@ -1,3 +1,5 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { adminPassword, type ApiWorld, makeApiWorld } from '../../test/api-world.ts';
 
@@ -267,4 +269,23 @@ test('a session: log in, who am I, change the password, log out', async () => {
   ).toBe(401);
   expect((await world.call('DELETE /session', mine)).status).toBe(204);
   expect((await world.call('GET /session', mine)).status).toBe(401);
+});
+
+test('who sets the server up gets a key to sign with, when there is none', async () => {
+  const known = await world.call('GET /signing-key');
+  expect(known.body).toMatchObject({ fingerprint: (await world.app.keys.signingKey())?.public.id });
+  await rm(join(world.folder, 'keys'), { recursive: true });
+  await world.served.parts.database.query('DELETE FROM users');
+  const token = await world.served.parts.users.newSetupToken();
+  const body = { token, name: 'first', password: 'copper lantern fig walrus' };
+  expect((await world.call('GET /about', { as: null })).body).toMatchObject({ setupNeeded: true });
+  expect((await world.call('POST /setup', { as: null, body: { ...body, token: 'setup-guessed' } })).status).toBe(403);
+  const done = await world.call('POST /setup', { as: null, body });
+  expect(done).toMatchObject({ status: 201, body: { name: 'first', grants: [{ role: 'admin' }] } });
+  const made = await world.app.keys.signingKey();
+  expect(made?.public.id).not.toBe((known.body as { fingerprint: string }).fingerprint);
+  expect(await world.served.parts.audit.page({ limit: 5 })).toContainEqual(
+    expect.objectContaining({ action: 'signingKey.made', on: { user: 'first', key: 'default', fingerprint: made?.public.id } }),
+  );
+  expect((await world.call('POST /setup', { as: null, body })).status).toBe(409);
 });

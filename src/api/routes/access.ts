@@ -20,9 +20,18 @@ function meOf({ name, kind, grants, limits, by, expires }: Caller): Me {
 }
 
 /** Logging in and out. */
-export function sessionRoutes({ users, sessions, lockout, origins, oidc }: Parts): AccessHandlers<Part<'/se'>> {
+export function sessionRoutes({ app, audit, users, sessions, lockout, origins, oidc }: Parts): AccessHandlers<Part<'/se'>> {
   const name = cookieName(origins.isSecure);
   const { isSecure } = origins;
+
+  /** Who has the page alone can publish, too: what is published is signed. */
+  async function haveSigningKey(user: string): Promise<void> {
+    if (await app.keys.signingKey()) return;
+    const { name: key = '' } = await app.keys.make();
+    const made = await app.keys.signingKey();
+    const on = { user, key, fingerprint: made?.public.id ?? '' };
+    await audit.add({ who: 'gabarit', by: 'server', action: 'signingKey.made', on, outcome: 'done' });
+  }
 
   /** A new session; the one before, if there was one, ends: its id may be known to somebody. */
   async function enter(
@@ -43,6 +52,7 @@ export function sessionRoutes({ users, sessions, lockout, origins, oidc }: Parts
       about({ user: body.name });
       await mustBeStrong(body.password, body.name);
       await users.setUp(body.token, body.name, body.password);
+      await haveSigningKey(body.name);
       return enter(body.name, { reply, caller });
     },
     async 'POST /session'({ body, reply, raw, caller, about }) {

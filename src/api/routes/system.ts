@@ -37,6 +37,10 @@ export function systemRoutes(parts: Parts): Handlers<typeof systemContract> {
         writableTemplates: true,
       };
     },
+    async 'GET /signing-key'() {
+      const key = await app.keys.signingKey();
+      return key ? { fingerprint: key.public.id, trust: `gabarit key trust --store STORE --fingerprint ${key.public.id}` } : {};
+    },
     async 'GET /metrics'() {
       return { body: await metricsText(parts) };
     },

@@ -31,6 +31,16 @@ export const systemContract = {
     answer: readinessSchema,
   },
   'GET /about': { id: 'about', tag: 'System', title: 'What this server is and offers', needs: 'public', answer: aboutSchema },
+  'GET /signing-key': {
+    id: 'signingKey',
+    tag: 'System',
+    title: 'What signs that which is published here',
+    needs: 'viewer',
+    answer: z.object({
+      fingerprint: z.string().optional().describe('Absent when nothing can be signed'),
+      trust: z.string().optional().describe('The command by which another machine trusts it'),
+    }),
+  },
   'GET /metrics': {
     id: 'metrics',
     tag: 'System',

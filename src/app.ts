@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { diagnoseStore, type DiagnosedStore, type GivenSettings } from './catalog/diagnose-store.ts';
 import { openCatalog } from './catalog/open-catalog.ts';
 import { openStore, type StoresConfig } from './catalog/open-store.ts';
@@ -16,8 +16,17 @@ import { clonesChecks, guestChecks, rootfsChecks, unseededChecks } from './check
 import { type Config, type ConfigFlags, readConfig, writeStoreSettings } from './config.ts';
 import { openImage } from './disk/open-image.ts';
 import * as distroRegistry from './distros/index.ts';
-import { bootstrapEngine, cloudImageEngine, findMirrors, installerEngine, removeTrees } from './engines/index.ts';
 import { readPackages, sbomOf, takeInventory } from './evidence/index.ts';
+import {
+  bootstrapEngine,
+  cloudImageEngine,
+  exportFolder,
+  findMirrors,
+  installerEngine,
+  packerEngine,
+  packerExporter,
+  removeTrees,
+} from './engines/index.ts';
 import * as formatRegistry from './formats/index.ts';
 import { streamVhd } from './formats/vhd/stream.ts';
 import { streamXva } from './formats/xva/stream.ts';
@@ -60,6 +69,7 @@ import {
 } from './pipeline/deploy.ts';
 import { markRevoked } from './pipeline/deploy-revoked.ts';
 import { convertFile } from './pipeline/convert-file.ts';
+import { exportTemplate } from './pipeline/export-template.ts';
 import { inspectHost } from './pipeline/doctor.ts';
 import {
   type CheckedDefinition,
@@ -126,6 +136,12 @@ export interface App {
   writeDefinition(name: string, text: string, seen: string | undefined): Promise<void>;
   /** Makes a repository of definitions; returns the files in it. */
   initRepository(request: Omit<InitRepository, 'folders' | 'skeleton' | 'version'>): Promise<string[]>;
+  /** Writes a folder that Packer makes the image from. @throws AppError CONFLICT when the folder exists */
+  exportPacker(
+    name: string,
+    options: { builder: string; dialect: '1.6' | 'current'; folder?: string; offline: boolean; allowEndOfLife: boolean },
+    signal: AbortSignal,
+  ): Promise<{ folder: string; files: string[]; plan: string }>;
   build(request: BuildRequest, signal: AbortSignal): Promise<BuildResult[]>;
   /** Proves the image in an output folder; a failed check is a verdict, not an error. */
   verify(folder: string, options: { boot: boolean }, signal: AbortSignal): Promise<Verdict[]>;
@@ -204,6 +220,7 @@ export async function createApp(flags: ConfigFlags, surroundings: NodeJS.Process
       bootstrapEngine({ distros, mirrors: config.mirrors, guestMirrors: config.guestMirrors }),
       cloudImageEngine({ distros, machines }),
       installerEngine({ distros, machines, mirrors: () => findMirrors(config.mirrors) }),
+      packerEngine({ distros, proveKvm }),
     ],
     formats: Object.values(formatRegistry),
     checks: rootfsChecks,
@@ -349,6 +366,18 @@ export async function createApp(flags: ConfigFlags, surroundings: NodeJS.Process
     definition: (name) => readDefinition(name, load),
     checkDefinition: (name, text) => checkDefinition(name, text, config.ownTemplatesDir, load),
     writeDefinition: (name, text, seen) => writeDefinition(name, text, config.ownTemplatesDir, seen, load),
+    async exportPacker(name, { builder, dialect, folder, offline, allowEndOfLife }, signal) {
+      const request = {
+        template: name,
+        engine: packerExporter(distros),
+        builder,
+        folder: folder ?? join('packer', `${basename(name).replace(/\.(ya?ml|ts)$/, '')}-${builder}`),
+        filesOf: (plan: Plan) => exportFolder(plan, distros, dialect),
+      };
+      const ctx = { cacheDir: config.cacheDir, offline, signal, emit: bus.emitter(name) };
+      const exporting = { ...services, engines: [request.engine] };
+      return exportTemplate(request, { ...load, allowEndOfLife, signal }, exporting, ctx);
+    },
     build: (request, signal) => buildAll(request, services, signal),
     verify: (folder, options, signal) => inRun('verify', signal, (ctx) => verifyImage(folder, options, services, ctx)),
     async publish(folder, reference, { channel, limit, job, ...actor }, signal) {

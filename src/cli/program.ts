@@ -15,6 +15,7 @@ import { inspectCommand } from './commands/inspect.ts';
 import { jobsCommand } from './commands/jobs.ts';
 import { keyCommand } from './commands/key.ts';
 import { newCommand } from './commands/new.ts';
+import { packerCommand } from './commands/packer.ts';
 import { planCommand } from './commands/plan.ts';
 import { publishCommand } from './commands/publish.ts';
 import { rollbackCommand } from './commands/rollback.ts';
@@ -61,7 +62,14 @@ export function createProgram(run: Run): Command {
   const add = (title: string, commands: Command[]): void => {
     for (const command of commands) program.addCommand(inherit(program, command.helpGroup(title)));
   };
-  add('Make images:', [buildCommand(run), verifyCommand(run), planCommand(run), templatesCommand(run), newCommand(run)]);
+  add('Make images:', [
+    buildCommand(run),
+    verifyCommand(run),
+    planCommand(run),
+    templatesCommand(run),
+    newCommand(run),
+    packerCommand(run),
+  ]);
   add('Look at disks, and convert them:', [inspectCommand(run), convertCommand(run)]);
   add('Share images:', [publishCommand(run), catalogCommand(run), signCommand(run), keyCommand(run), storeCommand(run)]);
   add('Run images:', [deployCommand(run), rollbackCommand(run), deploymentsCommand(run)]);

@@ -3,3 +3,4 @@ export { cloudImageEngine } from './cloud-image/index.ts';
 export { installerEngine } from './installer/index.ts';
 export { removeTrees } from './bootstrap/layers.ts';
 export { findMirrors } from './bootstrap/mirrors.ts';
+export { exportFolder, packerEngine, packerExporter } from './packer/index.ts';

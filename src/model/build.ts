@@ -33,6 +33,8 @@ export interface BuildRequest {
   allowEndOfLife?: boolean;
   /** The version follows this one: of an image that was published from elsewhere. */
   newerThan?: string;
+  /** Leave the machine that a build fails in running, for a look. */
+  keepOnError?: boolean;
   /** `out` */
   outputDir: string;
   hooks?: BuildHooks;

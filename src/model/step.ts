@@ -13,6 +13,8 @@ export interface StepContext {
   force: boolean;
   /** The first step that must be done again; all that begin after it must, too. Shared by all parts of a run. */
   redo?: { from: string; begun: boolean } | undefined;
+  /** Leave a machine that a build fails in running, for a look. */
+  keepOnError?: boolean | undefined;
   signal: AbortSignal;
   scope: Scope;
   emit: Emit;

@@ -22,6 +22,14 @@ export async function buildAll(request: BuildRequest, services: Services, signal
     throw new AppError('USAGE', 'There is nothing to build', {
       hint: 'Name a template: gabarit build debian-12. "gabarit templates" lists them.',
     });
+  // Machines, images and folders are called by it.
+  const twice = names.find((name, index) => names.slice(0, index).some((other) => shortName(other) === shortName(name)));
+  if (twice !== undefined) {
+    const same = names.filter((name) => shortName(name) === shortName(twice));
+    throw new AppError('USAGE', `${same.length} definitions have the name ${shortName(twice)}: ${same.join(', ')}`, {
+      hint: 'Give each a name of its own; their machines and images would be the same one.',
+    });
+  }
   // Whoever prunes the cache waits until no build uses it.
   await using use = await lockFile(join(services.cacheDir, 'use.lock'), { shared: true, signal });
   await sweep(services, signal);
@@ -55,6 +63,7 @@ async function buildOne(name: string, request: BuildRequest, services: Services,
       offline: request.offline,
       force: request.force,
       redo: request.hooks?.redoFrom === undefined ? undefined : { from: request.hooks.redoFrom, begun: false },
+      keepOnError: request.keepOnError,
       signal,
       scope,
       emit,

@@ -13,6 +13,7 @@ export const toolPackages: Record<string, string> = {
   'dpkg-deb': 'dpkg',
   gpgv: 'gpgv',
   newuidmap: 'uidmap',
+  packer: 'packer',
   'qemu-img': 'qemu-utils',
   'qemu-system-x86_64': 'qemu-system-x86',
   rpm: 'rpm',
@@ -33,6 +34,8 @@ export interface ExecOptions {
   timeoutMs?: number;
   /** How long a command that is cancelled or out of time may take to clean up before it is killed; 5 s by default. */
   killDelayMs?: number;
+  /** Whatever the command leaves behind in its process group is ended with it. */
+  endsGroup?: boolean;
   /** Exit codes that are not a failure; 0 by default. */
   okExitCodes?: readonly number[];
   /** Called for every full line of standard output and standard error as it comes. */
@@ -191,6 +194,10 @@ export async function exec(argv: readonly string[], options: ExecOptions = {}): 
   try {
     const closed = new Promise<number>((resolve, reject) => {
       child.once('error', (error) => reject(startFailure(command, options.cwd, error)));
+      child.once('exit', () => {
+        // They hold our pipes, which would keep us waiting.
+        if (options.endsGroup && child.pid !== undefined) signalGroup(child.pid, 'SIGKILL');
+      });
       child.once('close', (code, signal) => resolve(code ?? 128 + (signal ? constants.signals[signal] : 0)));
     });
     if (child.stdin && options.input !== undefined) {

@@ -116,6 +116,11 @@ export function fakeApp(pauseMs = 0): FakeApp {
         error: '/t/broken.yaml:1:1: no',
       },
     ],
+    exportPacker: async (name, { builder, folder }) => ({
+      folder: folder ?? `packer/${name}-${builder}`,
+      files: [],
+      plan: 'sha256:00',
+    }),
     newTemplate: async (name, _from, folder) => `/work/${folder}/${name}.yaml`,
     plan: () =>
       Promise.reject(

@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import type { BuildRequest, BuildResult } from '../../model/build.ts';
 import { AppError } from '../../util/errors.ts';
 import type { Run } from '../context.ts';
@@ -15,6 +15,7 @@ interface Options {
   checkReproducible?: boolean;
   verify?: boolean;
   newerThan?: string;
+  onError?: 'clean' | 'keep';
 }
 
 export function buildCommand(run: Run): Command {
@@ -32,6 +33,12 @@ export function buildCommand(run: Run): Command {
     .option('--allow-end-of-life', 'also a release that nobody repairs any more')
     .option('--check-reproducible', 'build twice and explain every difference')
     .option('--newer-than <version>', 'the version follows this one, too: of an image published from elsewhere', version)
+    .addOption(
+      new Option('--on-error <what>', 'with the engine packer: keep the machine that a build fails in, for a look').choices([
+        'clean',
+        'keep',
+      ]),
+    )
     .option('--verify', 'then boot it, as "gabarit verify" does')
     .addHelpText(
       'after',
@@ -78,6 +85,7 @@ function requestOf(templates: string[], options: Options, outputDir: string): Bu
     offline: options.offline === true,
     allowEndOfLife: options.allowEndOfLife === true,
     ...(options.newerThan === undefined ? {} : { newerThan: options.newerThan }),
+    ...(options.onError === 'keep' ? { keepOnError: true } : {}),
     outputDir,
   };
 }

@@ -1,0 +1,9 @@
+export { amazonEbs } from './amazon-ebs.ts';
+export { azureArm } from './azure-arm.ts';
+export { googlecompute } from './googlecompute.ts';
+export { hypervIso } from './hyperv-iso.ts';
+export { openstack } from './openstack.ts';
+export { proxmoxIso } from './proxmox-iso.ts';
+export { qemu } from './qemu.ts';
+export { vsphereIso } from './vsphere-iso.ts';
+export { xenserverIso } from './xenserver-iso.ts';

@@ -6,7 +6,7 @@ import { exec, type ExecResult } from '../src/util/exec.ts';
 
 const root = join(import.meta.dirname, '..');
 const usualCommands =
-  'cat cksum cp cut dirname env flock getent id mkdir mktemp mv readlink rm sed sh sleep tail touch uname'.split(' ');
+  'cat cksum cp cut dirname env find flock getent id mkdir mktemp mv readlink rm sed sh sleep tail touch uname'.split(' ');
 
 /** A host for the launcher: a copy of it in a path with spaces, and a PATH that holds only what the test puts there. */
 export interface LauncherHost {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { launcherHost, type LauncherHost } from './launcher-host.ts';
@@ -56,6 +56,47 @@ describe('Node', () => {
     // This apt-get says that all went well, and brought nothing.
     expect(exitCode).toBe(4);
     expect(stderr).toContain('npm could not bring Node 24');
+  });
+});
+
+describe('the web page', () => {
+  const bundler = `
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
+appendFileSync(process.env.LOG, 'bundled\\n');
+mkdirSync(import.meta.dirname + '/dist', { recursive: true });
+writeFileSync(import.meta.dirname + '/dist/index.html', '');
+`;
+  const bundled = (host: LauncherHost): number => host.log().filter((line) => line === 'bundled').length;
+
+  test('is bundled for serve alone, when it is missing or older than its sources', async () => {
+    const host = launcherHost();
+    host.command('node', goodNode);
+    mkdirSync(join(host.root, 'web'));
+    writeFileSync(join(host.root, 'web/build.ts'), bundler);
+    await host.run(['x']);
+    await host.run(['serve', '--help']);
+    expect(bundled(host)).toBe(0);
+    const { stdout, stderr } = await host.run(['serve']);
+    expect(stderr).toContain('bundling the web page');
+    expect(JSON.parse(stdout)).toEqual(['serve']);
+    expect(npmCalls(host).at(-1)).toBe('ci --omit=');
+    await host.run(['serve']);
+    expect(bundled(host)).toBe(1);
+    utimesSync(join(host.root, 'web/build.ts'), new Date(), new Date(Date.now() + 10_000));
+    await host.run(['serve']);
+    expect(bundled(host)).toBe(2);
+  });
+
+  test('cannot be bundled: the end of the log, and no server', async () => {
+    const host = launcherHost();
+    host.command('node', goodNode);
+    mkdirSync(join(host.root, 'web'));
+    writeFileSync(join(host.root, 'web/build.ts'), 'throw new Error("no such component");');
+    const { exitCode, stdout, stderr } = await host.run(['serve']);
+    expect(exitCode).toBe(4);
+    expect(stdout).toBe('');
+    expect(stderr).toContain('no such component');
+    expect(stderr).toContain('the web page could not be bundled');
   });
 });
 

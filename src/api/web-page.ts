@@ -36,7 +36,8 @@ export async function addWebPage(server: FastifyInstance, dist: string): Promise
   }
   server.get('/*', async (request, reply) => {
     const path = request.url.split('?')[0] ?? '/';
-    if (path.startsWith('/api/') || /\.[a-z0-9]+$/i.test(path))
+    // A path deeper in may end like a file, and be none: /images/debian-12/20261123.1.
+    if (/^\/(api|assets)\//.test(path) || /^\/[^/]+\.[a-z0-9]+$/i.test(path))
       throw new AppError('NOT_FOUND', `There is nothing at ${path.slice(0, 200)}`);
     return sendPage(reply, index ?? missing);
   });

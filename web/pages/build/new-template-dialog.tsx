@@ -31,7 +31,7 @@ export function NewTemplateDialog({ bases, onClose, onDone }: Props): ReactEleme
             value={name}
             onChange={(event) => setName(event.currentTarget.value)}
             required
-            pattern="[a-z0-9][a-z0-9._-]{0,62}"
+            pattern="[a-z0-9][a-z0-9._\-]{0,62}"
             data-autofocus
           />
           <Select label={t('build.from')} data={bases} value={from} onChange={setFrom} searchable />

@@ -69,7 +69,7 @@ export function YamlEditor({ text, readOnly, faults, warnings, onChange }: Props
           syntaxHighlighting(colours),
           look,
           EditorView.cspNonce.of(readNonce()),
-          EditorView.contentAttributes.of({ 'aria-label': label }),
+          EditorView.contentAttributes.of({ 'aria-label': label, tabindex: '0' }),
           EditorState.readOnly.of(readOnly),
           EditorView.updateListener.of((update) => {
             if (

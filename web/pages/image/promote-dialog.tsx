@@ -54,7 +54,7 @@ export function PromoteDialog({ image, channel: given, onClose }: Props): ReactE
             value={channel}
             onChange={setChannel}
             required
-            pattern="[a-z][a-z0-9-]{0,31}"
+            pattern="[a-z][a-z0-9\-]{0,31}"
             data-autofocus
           />
           {channel !== '' && channels.isSuccess && (

@@ -59,7 +59,7 @@ export function ScheduleDialog({ schedule, onClose }: { schedule: Schedule | und
             onChange={(event) => setName(event.currentTarget.value)}
             required
             readOnly={schedule !== undefined}
-            pattern="[a-z0-9][a-z0-9._-]{0,63}"
+            pattern="[a-z0-9][a-z0-9._\-]{0,63}"
             data-autofocus
           />
           <Select

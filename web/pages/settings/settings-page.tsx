@@ -5,7 +5,8 @@ import { useTranslation } from 'react-i18next';
 import { ask } from '../../api/ask.ts';
 import { addressOf } from '../../api/client.ts';
 import { useMay } from '../../api/session.ts';
-import { Facts } from '../../components/facts.tsx';
+import { Copyable } from '../../components/digest.tsx';
+import { type Fact, Facts } from '../../components/facts.tsx';
 import { Page } from '../../components/page.tsx';
 import { PlainTable } from '../../components/plain-table.tsx';
 import { Section } from '../../components/section.tsx';
@@ -22,6 +23,7 @@ export function SettingsPage(): ReactElement {
   const { colorScheme, setColorScheme } = useMantineColorScheme();
   const about = useQuery(ask('GET /about', {}));
   const ready = useQuery(ask('GET /ready', {}));
+  const key = useQuery(ask('GET /signing-key', {}));
   return (
     <Page title={t('settings.title')} lead={t('settings.lead')}>
       <SimpleGrid cols={{ base: 1, md: 2 }} spacing="xl">
@@ -85,6 +87,22 @@ export function SettingsPage(): ReactElement {
           </Answer>
         </Section>
       </SimpleGrid>
+      <Section title={t('settings.key')}>
+        <Answer query={key}>
+          {({ fingerprint, trust }) =>
+            fingerprint === undefined ? (
+              <Empty title={t('settings.noKey')}>{t('settings.noKeyHint')}</Empty>
+            ) : (
+              <Facts
+                facts={[
+                  [t('settings.fingerprint'), <Copyable key="fingerprint" value={fingerprint} />],
+                  ...(trust === undefined ? [] : [[t('settings.trust'), <Copyable key="trust" value={trust} />] satisfies Fact]),
+                ]}
+              />
+            )
+          }
+        </Answer>
+      </Section>
       <Section title={t('settings.stores')}>
         <Answer query={about}>
           {({ stores }) =>

@@ -48,7 +48,7 @@ export function UserDialog({ user, onClose }: { user: ApiUser | undefined; onClo
             onChange={(event) => setName(event.currentTarget.value)}
             required
             readOnly={user !== undefined}
-            pattern="[a-z0-9][a-z0-9._-]{0,63}"
+            pattern="[a-z0-9][a-z0-9._\-]{0,63}"
             data-autofocus
           />
           <PasswordInput

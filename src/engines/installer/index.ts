@@ -10,6 +10,7 @@ import type { Medium } from '../../model/medium.ts';
 import type { Plan } from '../../model/plan.ts';
 import type { StepContext } from '../../model/step.ts';
 import { digestOfFile } from '../../util/digest.ts';
+import { AppError } from '../../util/errors.ts';
 import { exec } from '../../util/exec.ts';
 import {
   type AnsweredInstaller,
@@ -127,13 +128,18 @@ async function answersFor(
   if (!distro || !release || kind === undefined || !isAnswered(kind)) throw new TypeError(`unknown release ${plan.release.id}`);
   const options = installerOptions.parse(template.engine.options);
   const mirrors = await config.mirrors();
+  const mirror = options.mirror ?? mirrors[distro.id];
+  if (options.netboot !== undefined && mirror === undefined)
+    throw new AppError('CONFIG_INVALID', `A network installer needs a mirror, and none is known for ${distro.title}`, {
+      hint: 'Name one: engine.options.mirror in the definition, or mirrors in gabarit.yaml.',
+    });
   const kernel = release.guest.kernel[template.kernel]?.[0];
   const answers = renderAnswers({
     installer: kind,
     template,
     release: plan.release,
     arch: plan.arch,
-    mirror: options.mirror ?? mirrors[distro.id],
+    mirror,
     securityMirror: mirrors[`${distro.id}-security`],
     // Those of the template's own repositories come afterwards, when these are known to the system.
     packages: wantedPackages(release, {

@@ -86,7 +86,7 @@ async function bootRecords(iso: string): Promise<string[]> {
 }
 
 describe.skipIf(
-  needs('xorriso', 'grub-mkrescue', 'mcopy', '/usr/lib/grub/i386-pc/moddep.lst', '/usr/lib/grub/x86_64-efi/moddep.lst'),
+  needs('xorriso', 'grub-mkrescue', 'mcopy', '/usr/lib/grub/i386-pc/boot.img', '/usr/lib/grub/x86_64-efi/moddep.lst'),
 )('a repacked hybrid medium', () => {
   test.each(['debian-installer', 'subiquity', 'anaconda'] as const)(
     'of %s starts as before, and installs by itself',

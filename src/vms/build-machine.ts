@@ -102,9 +102,9 @@ function buildMachineArguments(request: BuildMachineRequest, firmware: string[])
     serial('serial', serialDescriptor),
     serial('log', logDescriptor),
     ['-object', 'rng-random,id=rng,filename=/dev/urandom', '-device', 'virtio-rng-pci,rng=rng'],
-    // Zeros and what is discarded take no space.
+    // Zeros and what is discarded take no space. 0 is the place of a kernel that is started directly.
     drive('disk', `format=${disk.format},cache=unsafe,discard=unmap,detect-zeroes=unmap`, disk.path),
-    ['-device', 'virtio-blk-pci,drive=disk,bootindex=0', '-device', 'virtio-scsi-pci,id=drives'],
+    ['-device', 'virtio-blk-pci,drive=disk,bootindex=1', '-device', 'virtio-scsi-pci,id=drives'],
     // SCSI, as some kernels of clouds know no ATA.
     discs.flatMap((path, index) =>
       drive(`disc${index}`, 'format=raw,readonly=on', path).concat('-device', `scsi-cd,bus=drives.0,drive=disc${index}`),

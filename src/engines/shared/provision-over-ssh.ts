@@ -6,7 +6,7 @@ import { shellQuote, type SshConnection } from '../../clients/ssh.ts';
 import type { Plan, PlanProvision } from '../../model/plan.ts';
 import type { StepContext } from '../../model/step.ts';
 import { AppError } from '../../util/errors.ts';
-import { bashTraceText, ownWorld, type ScriptItem, traceScript } from './script-trace.ts';
+import { bashTraceText, type ScriptItem, traceScript } from './script-trace.ts';
 import { stepEnvironment } from './step-environment.ts';
 
 /** The provisioning of a plan in a machine that runs, as root over SSH: the same steps, parameters, files and errors as in a tree. */
@@ -92,7 +92,9 @@ async function runScript(
   const run = traceScript(item, await readFile(item.source, 'utf8'), ctx.emit);
   const variables = { ...environment, ...item.environment, ...run.environment(`${folder}/bash-trace`) };
   const settings = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
-  const words = ['env', '-i', ...settings, ...ownWorld(item.network), ...run.argv(script)];
+  // Not in a process world of its own, as in a tree: systemctl would not reach the system there.
+  const world = item.network ? [] : ['unshare', '--net'];
+  const words = ['env', '-i', ...settings, ...world, ...run.argv(script)];
   const isLast = item.kind === 'step' && item.name === 'seal';
   // Nobody writes logs, clocks or the like while they are emptied, nor after it.
   const before = isLast ? `${stopWriters}; ` : '';

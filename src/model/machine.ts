@@ -81,8 +81,8 @@ export interface BuildMachine {
   ended(): string | undefined;
   /** Bytes that it has read and written on its disks. */
   diskActivity(): Promise<number>;
-  /** Seconds of processor time that it has used: one that waits for somebody uses none. */
-  cpuSeconds(): Promise<number>;
+  /** Seconds in which it used a processor of the host, or waited for one: hardly any for a machine that waits for somebody. */
+  busySeconds(): Promise<number>;
   /** Waits for SSH as root. @throws AppError BOOT_FAILED with the cause; `details.files` are the paths of what was kept */
   login(identity: string): Promise<BuildLogin>;
   /** Keeps logs and a screenshot in `failureDir`, and returns their paths. */

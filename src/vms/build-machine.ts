@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BuildMachine, BuildMachineRequest } from '../model/machine.ts';
@@ -40,7 +40,7 @@ export async function startBuildMachine(request: BuildMachineRequest, ctx: StepC
     log: qemu.log,
     ended: () => qemu.ended(),
     diskActivity: () => diskActivity(qemu),
-    cpuSeconds: () => cpuSeconds(qemu.pid),
+    busySeconds: () => busySeconds(qemu.pid),
     keepEvidence: evidence,
     async login(identity) {
       try {
@@ -65,15 +65,15 @@ export async function startBuildMachine(request: BuildMachineRequest, ctx: StepC
   };
 }
 
-/** Ticks of the clock by which Linux counts processor time, in a second. */
-const ticks = 100;
-
-/** Of a process and all its threads; 0 when it is gone. */
-async function cpuSeconds(pid: number): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  // After the name, which may hold anything: the 12th and 13th are the times in user and kernel mode.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / ticks;
+/** Of all threads of a process, as the scheduler counts them: nanoseconds on a processor, and in the queue for one. 0 when it is gone. */
+async function busySeconds(pid: number): Promise<number> {
+  const threads = await readdir(`/proc/${pid}/task`).catch(() => [] as string[]);
+  const texts = await Promise.all(threads.map((id) => readFile(`/proc/${pid}/task/${id}/schedstat`, 'utf8').catch(() => '')));
+  const nanoseconds = texts.map((text) => {
+    const [running = 0, waiting = 0] = text.split(' ').map(Number);
+    return running + waiting;
+  });
+  return nanoseconds.reduce((sum, value) => sum + value, 0) / 1e9;
 }
 
 /** The command line: a disk, drives, two serial ports, and a network that leads out and, by a port on 127.0.0.1, in. */

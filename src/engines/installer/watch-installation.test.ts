@@ -32,7 +32,7 @@ async function watch(
         log: output('log'),
         ended: () => state.ended,
         diskActivity: async () => state.disk,
-        cpuSeconds: async () => (state.busy ? performance.now() / 1000 : 0),
+        busySeconds: async () => (state.busy ? performance.now() / 1000 : 0),
         keepEvidence: async () => ['/kept/serial.log', '/kept/screenshot.png'],
       },
     },

@@ -24,12 +24,12 @@ export const watchLimits: Record<'kvm' | 'tcg', WatchLimits> = {
   tcg: { questionMs: 30_000, stallMs: 120_000, busyMs: 1_200_000, totalMs: 8 * 3_600_000, pollMs: 1000 },
 };
 
-/** The share of one processor below which a machine counts as idle. */
-const idleShare = 0.3;
+/** A machine that neither used nor wanted a processor for more than this share of the time counts as idle, however busy the host is. */
+const idleShare = 0.6;
 
 interface Watch {
   kind: AnsweredInstaller;
-  machine: Pick<BuildMachine, 'console' | 'log' | 'ended' | 'diskActivity' | 'cpuSeconds' | 'keepEvidence'>;
+  machine: Pick<BuildMachine, 'console' | 'log' | 'ended' | 'diskActivity' | 'busySeconds' | 'keepEvidence'>;
   calls: readonly string[];
   limits: WatchLimits;
 }
@@ -46,7 +46,7 @@ export async function watchInstallation(watch: Watch, ctx: Pick<StepContext, 'em
   let changed = started;
   let idleSince = started;
   let questionSince: number | undefined;
-  let last = { at: started, cpu: await machine.cpuSeconds() };
+  let last = { at: started, cpu: await machine.busySeconds() };
   for (;;) {
     ctx.signal.throwIfAborted();
     const progress = readProgress(kind, { console: machine.console.text(), log: machine.log.text(), calls });
@@ -71,7 +71,7 @@ export async function watchInstallation(watch: Watch, ctx: Pick<StepContext, 'em
     const now = performance.now();
     const state = `${withoutBars(machine.console.text()).length} ${machine.log.text().length} ${await machine.diskActivity()} ${calls.length}`;
     if (state !== seen) [seen, changed] = [state, now];
-    const cpu = await machine.cpuSeconds();
+    const cpu = await machine.busySeconds();
     const isIdle = cpu - last.cpu < ((now - last.at) / 1000) * idleShare;
     last = { at: now, cpu };
     if (!isIdle || state !== seen || changed === now) idleSince = now;

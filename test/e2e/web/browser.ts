@@ -1,0 +1,44 @@
+import { AxeBuilder } from '@axe-core/playwright';
+import { type Browser, chromium, type Page } from 'playwright-core';
+
+/** Debian's Chromium, with an empty profile of its own and nothing that it would say to the network by itself. */
+export function openBrowser(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: '/usr/bin/chromium',
+    args: [
+      '--headless',
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  });
+}
+
+const wcag = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
+
+/** What axe has against a page as it is now: `label: <button …>`. */
+export async function faultsOf(page: Page): Promise<string[]> {
+  // A picture of a fading element has the contrast of neither state.
+  await page.evaluate('Promise.all(document.getAnimations().map(({ finished }) => finished.catch(() => undefined)))');
+  // The further rules of axe are about landmarks, and do not know that what is behind a dialog is out of reach.
+  const rules = (await page.getByRole('dialog').count()) > 0 ? wcag : [...wcag, 'best-practice'];
+  const { violations, passes } = await new AxeBuilder({ page }).withTags(rules).analyze();
+  if (passes.length < 10) throw new Error(`axe has looked at next to nothing on ${page.url()}`);
+  return violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ html }) => `${new URL(page.url()).pathname} ${id}: ${html.slice(0, 200)}`),
+  );
+}
+
+/** Everything that a page complains about: faults of scripts, and refusals by the content security policy. */
+export function complaintsOf(page: Page): string[] {
+  const complaints: string[] = [];
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('console', (message) => {
+    if (/Content Security Policy/.test(message.text())) complaints.push(message.text());
+  });
+  return complaints;
+}

@@ -31,7 +31,7 @@ describe.skipIf(needs('git', 'bash'))('what the documents say', () => {
     const blocks = shellBlocks(file, await readFile(join(folder, 'gabarit', file), 'utf8'));
     const run = blocks.filter(({ notRun }) => notRun === undefined);
     expect(run.length).toBeGreaterThan(0);
-    const home = join(folder, `home of ${file.replaceAll('/', ' ')}`);
+    const home = join(folder, `home-${file.replaceAll('/', '-')}`);
     await mkdir(home, { recursive: true });
     const script = run
       .map(({ line, text }) => `echo "@@ ${file}:${line}" >&2\n${text}`)

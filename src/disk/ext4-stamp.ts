@@ -22,7 +22,10 @@ export interface StampOptions {
   time: number;
   /** The UUID to give to the file system. The checksum seed stays, so that nothing else changes. */
   uuid?: string;
-  /** An earlier state of the same file system: blocks that it used and that are free now are filled with zeros. */
+  /**
+   * An earlier state of the same file system: blocks that it used and that are free now are filled with zeros. Copies of the superblock are
+   * taken from it, since the file itself may hold nothing but what differs.
+   */
   before?: string;
 }
 
@@ -32,11 +35,9 @@ export async function stampExt4(path: string, options: StampOptions): Promise<vo
   const fs = await readLayout(file, options.offset);
   for (let group = 0; group < fs.groups.length; group += 1) await stampGroup(file, fs, group, options);
   if (fs.checksums) await writeDescriptors(file, fs);
-  if (options.before !== undefined) {
-    await using before = await open(options.before, 'r');
-    await wipeFreed(file, before, fs, options.offset);
-  }
-  if (options.uuid !== undefined) await writeUuid(file, fs, options.uuid);
+  await using before = options.before === undefined ? undefined : await open(options.before, 'r');
+  if (before) await wipeFreed(file, before, fs, options.offset);
+  if (options.uuid !== undefined) await writeUuid(file, before ?? file, fs, options.uuid);
 }
 
 interface Layout {
@@ -186,14 +187,14 @@ async function wipeFreed(file: FileHandle, before: FileHandle, fs: Layout, offse
   }
 }
 
-/** Writes the UUID into the superblock and all its copies, each with its own checksum. */
-async function writeUuid(file: FileHandle, fs: Layout, uuid: string): Promise<void> {
+/** Writes the UUID into the superblock and all its copies, each with its own checksum: fsck repairs what has another one. */
+async function writeUuid(file: FileHandle, copies: FileHandle, fs: Layout, uuid: string): Promise<void> {
   const bytes = Buffer.from(uuid.replaceAll('-', ''), 'hex');
   for (let group = 0; group < fs.groups.length; group += 1) {
     if (group > 1 && ![3, 5, 7].some((base) => isPower(group, base))) continue;
     const at = fs.offset + (group === 0 ? superblockAt : group * fs.blocksPerGroup * fs.blockSize);
-    const superblock = await read(file, at, 1024);
-    if (superblock.readUInt16LE(0x38) !== 0xef53) continue;
+    const superblock = await read(group === 0 ? file : copies, at, 1024);
+    if (superblock.readUInt16LE(0x38) !== 0xef53) throw new RangeError(`No superblock in block group ${group}`);
     bytes.copy(superblock, 0x68);
     if (fs.checksums) superblock.writeUInt32LE(crc32c(0xffffffff, superblock.subarray(0, 0x3fc)), 0x3fc);
     await file.write(superblock, 0, 1024, at);

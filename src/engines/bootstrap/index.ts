@@ -20,7 +20,7 @@ import type { Provisioned, ProvisionRequest } from './provision.ts';
 
 const inside = new URL('./inside.ts', import.meta.url);
 
-const engineRevision = 'bootstrap-7';
+const engineRevision = 'bootstrap-8';
 
 export const bootstrapOptions = z.strictObject({
   unpack: z

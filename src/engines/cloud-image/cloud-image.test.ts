@@ -60,7 +60,9 @@ describe('is refused when the definition is read', () => {
 
   test.each(['cloud-image', 'installer'] as const)('%s: package sources of apt, where there is no apt', (engine) => {
     const repositories = [{ name: 'v', uri: 'https://mirror.example/', suite: 's', key: 'k.asc' }];
-    expect(refusals(engine, { distro: 'rocky', release: '9', repositories }).map(({ path }) => path)).toEqual([['repositories']]);
+    expect(refusals(engine, { distro: 'rocky', release: '9', repositories }).map(({ path }) => path)).toContainEqual([
+      'repositories',
+    ]);
     expect(refusals(engine, { repositories })).toEqual([]);
   });
 

@@ -172,7 +172,7 @@ async function readSecrets(settings: Settings, { environment }: StoreContext): P
   } catch (error) {
     if (!(error instanceof AppError) || error.code === 'CANCELLED') throw error;
     const hint = error.hint === undefined ? {} : { hint: error.hint };
-    return { ca, probe: { ...probe, status: 'fail', cause: 'credentials-missing', found: error.message, ...hint } };
+    return { ca, probe: { ...probe, status: 'fail', cause: 'credentials-missing', found: wordsOf(error), ...hint } };
   } finally {
     requestHandler.destroy();
   }
@@ -228,4 +228,9 @@ function conclude(
     changes: keys.filter((key) => working[key] !== configured[key]),
     leftovers,
   };
+}
+
+/** The message with all its faults, in one line. */
+function wordsOf({ message, faults }: AppError): string {
+  return [message, ...faults.map((fault) => fault.message)].join('; ');
 }

@@ -1,15 +1,18 @@
 import { gzipSync } from 'node:zlib';
 import { build, type Rolldown } from 'vite';
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test, vi } from 'vitest';
 
 /** Bundles the page in memory, and weighs it as it goes over the line. */
 
 let files: Map<string, Rolldown.OutputChunk | Rolldown.OutputAsset>;
 
 beforeAll(async () => {
+  // The test runner's own value would bring React's development build.
+  vi.stubEnv('NODE_ENV', 'production');
   const built = await build({ configFile: `${import.meta.dirname}/vite.config.ts`, logLevel: 'silent', build: { write: false } });
   const { output } = [built].flat()[0] as Rolldown.RolldownOutput;
   files = new Map(output.map((file) => [file.fileName, file]));
+  vi.unstubAllEnvs();
 });
 
 function weight(file: Rolldown.OutputChunk | Rolldown.OutputAsset | undefined): number {

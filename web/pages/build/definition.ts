@@ -1,4 +1,4 @@
-import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
+import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument, stringify } from 'yaml';
 import type { Fault } from '../../api/fault.ts';
 
 export type Path = (string | number)[];
@@ -29,6 +29,11 @@ export function valueAt({ document, isBroken }: Definition, path: Path): unknown
 /** The text with a value changed; `undefined` takes the key out, and what is empty without it. */
 export function withValue({ text }: Definition, path: Path, value: unknown): string {
   const document = parseDocument(text);
+  const known = document.getIn(path, true);
+  const written = stringify(value ?? null, { lineWidth: 0 }).trimEnd();
+  // One value for another, on one line: not even the blanks around it change.
+  if (value !== undefined && isScalar(known) && known.range && typeof value !== 'object' && !written.includes('\n'))
+    return text.slice(0, known.range[0]) + written + text.slice(known.range[1]);
   if (value !== undefined) {
     document.setIn(path, document.createNode(value));
     return document.toString({ lineWidth: 0 });

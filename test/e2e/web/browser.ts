@@ -22,8 +22,10 @@ const wcag = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
 
 /** What axe has against a page as it is now: `label: <button …>`. */
 export async function faultsOf(page: Page): Promise<string[]> {
-  // A picture of a fading element has the contrast of neither state.
-  await page.evaluate('Promise.all(document.getAnimations().map(({ finished }) => finished.catch(() => undefined)))');
+  // A picture of a fading element has the contrast of neither state. What turns for ever is not waited for.
+  await page.evaluate(
+    'Promise.race([Promise.all(document.getAnimations().map(({ finished }) => finished.catch(() => undefined))), new Promise((resolve) => setTimeout(resolve, 1000))]).then(() => undefined)',
+  );
   // The further rules of axe are about landmarks, and do not know that what is behind a dialog is out of reach.
   const rules = (await page.getByRole('dialog').count()) > 0 ? wcag : [...wcag, 'best-practice'];
   const { violations, passes } = await new AxeBuilder({ page }).withTags(rules).analyze();
@@ -41,4 +43,9 @@ export function complaintsOf(page: Page): string[] {
     if (/Content Security Policy/.test(message.text())) complaints.push(message.text());
   });
   return complaints;
+}
+
+/** Waits until a page has got what it asked for. One that follows events is never idle: then two seconds are enough. */
+export async function settled(page: Page): Promise<void> {
+  await page.waitForLoadState('networkidle', { timeout: 2000 }).catch(() => undefined);
 }

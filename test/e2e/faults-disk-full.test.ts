@@ -16,7 +16,7 @@ describe.skipIf(needsRoot() || needs('apt-get', 'dpkg-deb', 'mount', 'unshare'))
     });
 
     test('under the cache', async () => {
-      const failures = await growUntilItFits(prepared, ['packages', 'layers/base'], [1, 8, 200, 420, 460, 2000]);
+      const failures = await growUntilItFits(prepared, ['packages', 'layers/base'], [1, 8, 60, 120, 2000]);
       expect(new Set(failures.map(({ step }) => step))).toEqual(new Set(['provision', 'convert']));
     });
 

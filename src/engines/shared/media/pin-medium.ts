@@ -37,7 +37,7 @@ export async function pinVendorFile(
   const keys = keyring ?? signature.key.keyring?.path;
   if (keys === undefined)
     throw new AppError('HOST_NOT_READY', `No Debian package brings the key of ${signature.key.owner}`, {
-      hint: `Get it from ${signature.key.url}, and name its file in the definition (engine.options.source.keyring).`,
+      hint: `Get it from ${signature.key.url}, and name its file in the definition (engine.options.keyring).`,
     });
   const digests = folder + file.digests.name;
   const fingerprints = keyring === undefined && signature.key.fingerprints.length > 0 ? signature.key.fingerprints : undefined;

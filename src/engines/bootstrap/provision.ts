@@ -96,6 +96,9 @@ export async function provisionDisk(request: ProvisionRequest, ctx: InsideContex
   });
   await writeBootPartitions(request.disk, layout, request.identity, join(request.baseDir, 'boot'), request.boot, sourceDateEpoch);
   const changes = isWhole ? undefined : await dataExtents(request.disk);
+  // All of it is what is said when holes could not be asked for: the rest of the base would be taken for zeros.
+  if (changes?.[0]?.end === layout.size)
+    throw new AppError('BUILD_FAILED', 'What was written to the disk could not be told from holes');
   lap('write');
   return { changed, ...(changes && { changes }), timings };
 }

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { errorReference } from '../src/cli/reference.ts';
 import { parseHostTools } from '../src/pipeline/doctor-tools.ts';
 import { errorTable } from '../src/util/errors.ts';
 import { toolPackages } from '../src/util/exec.ts';
@@ -11,11 +12,24 @@ function read(path: string): string {
   return readFileSync(join(root, path), 'utf8');
 }
 
-test('docs/exit-codes.md has a line for every error code, with its exit code', () => {
-  const rows = [...read('docs/exit-codes.md').matchAll(/^\| `([A-Z_]+)` \| (\d+) \|/gm)].map((row) => [row[1], Number(row[2])]);
-  expect(Object.fromEntries(rows)).toEqual(
-    Object.fromEntries(Object.entries(errorTable).map(([code, { exit }]) => [code, exit])),
+test('docs/reference/errors.md is made from the table of errors (vitest -u writes it)', async () => {
+  await expect(errorReference()).toMatchFileSnapshot(join(root, 'docs/reference/errors.md'));
+});
+
+/** Codes that a source makes errors with, and not merely asks for. */
+function codesMadeIn(source: string): string[] {
+  return [...source.matchAll(/(?<!===\s*|!==\s*)'([A-Z]+(?:_[A-Z]+)*)'|\berrorTable\.([A-Z_]+)/g)].map(
+    ([, literal, key]) => literal ?? key ?? '',
   );
+}
+
+test('every code of an error is made somewhere in the sources', () => {
+  const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' }).filter(
+    (name) => /(?<!\.test)\.ts$/.test(name) && name !== 'util/error-table.ts',
+  );
+  const made = new Set(sources.flatMap((name) => codesMadeIn(read(join('src', name)))));
+  expect(Object.keys(errorTable).filter((code) => !made.has(code))).toEqual([]);
+  expect(codesMadeIn("code === 'ASKED_FOR' ? new AppError('MADE', 'x') : errorTable.BY_EXIT.exit")).toEqual(['MADE', 'BY_EXIT']);
 });
 
 const hostTools = parseHostTools(read('src/host-tools.txt'));

@@ -34,7 +34,7 @@ const reference = [
   { text: 'Command line', link: '/docs/reference/cli' },
   { text: 'Keys of definitions', link: '/docs/reference/template' },
   { text: 'Configuration', link: '/docs/configuration' },
-  { text: 'Errors and exit codes', link: '/docs/exit-codes' },
+  { text: 'Errors and exit codes', link: '/docs/reference/errors' },
   { text: 'What "ci lint" finds', link: '/docs/reference/ci-lint' },
   { text: 'Words', link: '/docs/glossary' },
 ];

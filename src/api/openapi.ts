@@ -26,7 +26,7 @@ export function openApiOf(contract: Contract, version: string): OpenApi {
       title: 'Gabarit',
       version,
       description:
-        'Makes, checks, publishes and deploys VM templates. Errors are problem+json with the codes of docs/exit-codes.md.',
+        'Makes, checks, publishes and deploys VM templates. Errors are problem+json with the codes of docs/reference/errors.md.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: '/' }],

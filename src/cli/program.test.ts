@@ -188,6 +188,19 @@ describe('build', () => {
 });
 
 describe('the other commands', () => {
+  it('explain: one code, all with an exit code, or all there are', async () => {
+    const one = await gabarit('explain', 'store_denied');
+    expect(one).toMatchObject({ code: 0, requests: [] });
+    expect(one.out).toMatch(/^STORE_DENIED\n {2}What happened .*\n {2}What to do .*\n {2}Exit code +7: /);
+    expect((await gabarit('explain', '8')).out).toMatch(/^TIMEOUT\n/);
+    expect((await gabarit('explain', '3')).out).toMatch(/^EXIT {2}CODE.*\n +3 {2}TEMPLATE_INVALID /);
+    const [all] = (await gabarit('explain', '--json')).lines as unknown as [{ code: string; exit: number; todo: string }[]];
+    expect(all.map(({ code }) => code)).toContain('BUG');
+    expect(all.find(({ code }) => code === 'CANCELLED')).toMatchObject({ exit: 130, todo: expect.any(String) as string });
+    const none = await gabarit('explain', 'STORE_DENYED');
+    expect([none.code, none.err]).toEqual([2, expect.stringContaining('did you mean "STORE_DENIED"?')]);
+  });
+
   it('verify: counts, and 6 for a failed check', async () => {
     expect(await gabarit('verify', 'good')).toMatchObject({
       code: 0,

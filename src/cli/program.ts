@@ -9,6 +9,7 @@ import { dbCommand } from './commands/db.ts';
 import { deployCommand } from './commands/deploy.ts';
 import { deploymentsCommand } from './commands/deployments.ts';
 import { convertCommand } from './commands/convert.ts';
+import { explainCommand } from './commands/explain.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { initCommand } from './commands/init.ts';
 import { inspectCommand } from './commands/inspect.ts';
@@ -57,7 +58,7 @@ export function createProgram(run: Run): Command {
     .configureHelp({ showGlobalOptions: true });
   program.addHelpText(
     'after',
-    '\nBegin with:\n  $ gabarit templates\n  $ gabarit build debian-12\n\nExit codes: 0 success, 2 wrong usage; all others are in docs/exit-codes.md',
+    '\nBegin with:\n  $ gabarit templates\n  $ gabarit build debian-12\n\nExit codes: 0 success, 2 wrong usage; "gabarit explain" lists them all',
   );
   const add = (title: string, commands: Command[]): void => {
     for (const command of commands) program.addCommand(inherit(program, command.helpGroup(title)));
@@ -84,6 +85,7 @@ export function createProgram(run: Run): Command {
   add('Build by CI:', [initCommand(run), ciCommand(run)]);
   add('Look after this host:', [
     doctorCommand(run),
+    explainCommand(run),
     secretsCommand(run),
     cacheCommand(run),
     completionCommand(run, () => program),

@@ -51,7 +51,7 @@ export interface ImportOptions extends UploadOptions {
 type Parameters_<M extends XapiMethod> = Parameters<XapiMethods[M]>;
 type Result<M extends XapiMethod> = ReturnType<XapiMethods[M]>;
 
-/** A log-in to a pool of XCP-ng or XenServer. All calls throw AppErrors: see {@link xapiErrorOf} and docs/exit-codes.md. */
+/** A log-in to a pool of XCP-ng or XenServer. All calls throw AppErrors: see {@link xapiErrorOf} and docs/reference/errors.md. */
 export interface Xapi extends AsyncDisposable {
   /** The master that is asked now, `address:port`. */
   readonly master: string;

@@ -37,6 +37,7 @@ const cases: { line: string; has?: string[]; all?: string[] }[] = [
   { line: 'catalog ls --sto', all: ['--store'] },
   { line: '--json cata', all: ['catalog'] },
   { line: 'completion ', all: ['bash', 'fish', 'zsh'] },
+  { line: 'explain STORE_', all: ['STORE_DENIED', 'STORE_FAILED'] },
   { line: 'plan x --arch ', all: ['amd64'] },
   { line: 'build --plan oth', all: ['other.yaml'] },
 ];

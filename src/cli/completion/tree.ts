@@ -1,4 +1,5 @@
 import type { Argument, Command, Option } from 'commander';
+import { errorTable } from '../../util/error-table.ts';
 
 /** What may stand for a value: names of templates, paths, or words from a list. */
 export type Values = { kind: 'template' | 'file' | 'folder' | 'none' } | { kind: 'words'; words: readonly string[] };
@@ -57,6 +58,7 @@ function argumentValues(argument: Argument): Values {
 function valuesNamed(text: string): Values {
   const name = /<([^>]+)>/.exec(text)?.[1] ?? text;
   if (name === 'template') return { kind: 'template' };
+  if (name === 'code') return { kind: 'words', words: Object.keys(errorTable) };
   if (name === 'file') return { kind: 'file' };
   return { kind: name.startsWith('folder') || name === 'url' ? 'folder' : 'none' };
 }

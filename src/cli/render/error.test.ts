@@ -9,8 +9,8 @@ afterEach(forgetSecrets);
 
 it('shows the cause to those who ask', () => {
   const error = new AppError('STORE_FAILED', 'Cannot write a', { cause: new Error('EIO') });
-  expect(errorText(error, plain, false)).toBe('error: Cannot write a  STORE_FAILED\n');
-  expect(errorText(error, plain, true)).toMatch(/^error: .*\ncause: Error: EIO\n {4}at /);
+  expect(errorText(error, plain, false)).toBe('error: Cannot write a  STORE_FAILED\nSee: gabarit explain STORE_FAILED\n');
+  expect(errorText(error, plain, true)).toMatch(/^error: .*\nSee: .*\ncause: Error: EIO\n {4}at /);
 });
 
 it('knows a cancellation from a bug', () => {

@@ -1,3 +1,4 @@
+import { bug } from '../../util/error-table.ts';
 import { AppError, errorTable, type Fault, isCancellation } from '../../util/errors.ts';
 import { redact, redactDeep } from '../../util/redact.ts';
 import type { Style } from '../style.ts';
@@ -5,7 +6,7 @@ import type { Style } from '../style.ts';
 /** The exit code that an error means. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof AppError) return errorTable[error.code].exit;
-  return isCancellation(error) ? errorTable.CANCELLED.exit : 1;
+  return isCancellation(error) ? errorTable.CANCELLED.exit : bug.exit;
 }
 
 /** An error for people: what failed, where, what the tool said last, and what to do. */
@@ -17,6 +18,7 @@ export function errorText(error: unknown, style: Style, verbose: boolean): strin
   const { lastLines } = error.details;
   if (Array.isArray(lastLines)) lines.push(...lastLines.map((line) => `  ${style.faint('|')} ${String(line)}`));
   if (error.hint !== undefined) lines.push(`${style.name('hint:')} ${error.hint}`);
+  else if (error.faults.length === 0) lines.push(style.faint(`See: gabarit explain ${error.code}`));
   if (verbose && error.cause !== undefined) lines.push(style.faint(`cause: ${stackOf(error.cause)}`));
   return redact(`${lines.join('\n')}\n`);
 }

@@ -10,7 +10,7 @@ export function causesPage(causes: readonly PackerCause[]): string {
 
 Made from the table in \`src/engines/packer/causes.ts\`. The engine \`packer\` reads what Packer and its plugins say, and answers with the
 plain cause and what to do. Only what may go away by itself is tried again. \`gabarit build --on-error keep\` leaves the machine of a
-failed build running, and prints how to log in. Codes are explained in [exit-codes.md](exit-codes.md).
+failed build running, and prints how to log in. Codes are explained in [errors.md](reference/errors.md).
 
 ${sections.join('\n\n')}
 `;

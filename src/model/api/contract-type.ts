@@ -71,7 +71,7 @@ export const problemSchema = z
     title: z.string(),
     status: z.int(),
     detail: z.string().describe('What failed, on what'),
-    code: z.string().describe('From docs/exit-codes.md'),
+    code: z.string().describe('From docs/reference/errors.md'),
     hint: z.string().optional().describe('What can be done about it'),
     faults: z.array(faultSchema).optional().describe('All that is wrong, with its places'),
     retry: z.boolean().describe('Whether the same request may work later'),

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { mustRedo, type StepContext } from '../../model/step.ts';
 import type { Digest } from '../../util/digest.ts';
 import { shortDigest } from '../../util/digest.ts';
+import { errnoOf } from '../../util/errors.ts';
 import { syncFolder, writeJson } from '../../util/files.ts';
 import { lockFile } from '../../util/lock-file.ts';
 
@@ -39,11 +40,14 @@ export async function ensureLayer<T>(
     if (meanwhile && (!isForced || (await stat(join(folder, 'layer.json'))).mtimeMs > asked)) return meanwhile;
     // In the run's own folder, which is swept when we are killed.
     const part = join(ctx.workdir, `${kind}-layer`);
-    await remove([part, folder], ctx);
+    const before = join(ctx.workdir, `${kind}-layer-before`);
+    await remove([part, before], ctx);
     await mkdir(part);
     try {
       const facts = await make(part);
       await writeJson(join(part, 'layer.json'), facts);
+      // The one before stays until this one is whole, and goes with the run: another build may be reading it.
+      await renameIfThere(folder, before);
       await rename(part, folder);
       await syncFolder(root);
       return { folder, facts, reused: false };
@@ -53,6 +57,14 @@ export async function ensureLayer<T>(
     }
   } finally {
     await lock?.release();
+  }
+}
+
+async function renameIfThere(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
   }
 }
 

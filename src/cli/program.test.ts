@@ -263,7 +263,7 @@ describe('the other commands', () => {
 
   it('templates, new, cache, doctor, schema, version', async () => {
     expect((await gabarit('templates')).out).toMatch(
-      /debian-12 +debian 12 +- +A server\nbroken.*\n {2}✗ \/t\/broken\.yaml:1:1: no\n$/,
+      /debian-12 +Debian 12 "bookworm" +- +A server\nbroken.*\n {2}✗ \/t\/broken\.yaml:1:1: no\n$/,
     );
     expect((await gabarit('templates', '-q')).out).toBe('debian-12\nbroken\n');
     expect((await gabarit('new', 'web', '--from', 'debian-12')).out).toContain('gabarit build web\n');

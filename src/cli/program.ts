@@ -100,6 +100,8 @@ export function createProgram(run: Run): Command {
 /** Settings do not reach commands that were made apart. */
 function inherit(parent: Command, command: Command): Command {
   command.copyInheritedSettings(parent);
+  // "gabarit help COMMAND" is enough; in each group of commands it would only stand in the way.
+  if (command.commands.length > 0) command.helpCommand(false);
   for (const child of command.commands) inherit(command, child);
   return command;
 }

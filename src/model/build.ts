@@ -63,8 +63,12 @@ export interface TemplateSummary {
   description: string;
   distro: string;
   release: string;
+  /** Distribution and release as people name them: `Debian 12 "bookworm"`. */
+  os: string;
   platforms: string[];
   formats: string[];
+  /** What should be known before it is used: that support has ended, or is about to be paid for. */
+  warning?: string;
   /** The newest built version in the output folder. */
   newest?: string;
   error?: string;

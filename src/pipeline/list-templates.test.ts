@@ -27,6 +27,7 @@ test('lists each name once, bases not at all, and broken ones with what is wrong
     description: 'The first',
     distro: 'debian',
     release: '13',
+    os: 'Debian 13 "trixie"',
     platforms: ['kvm', 'xen', 'vmware'],
     formats: ['qcow2'],
   });

@@ -1,4 +1,5 @@
 import type { TemplateSummary } from '../model/build.ts';
+import { findRelease } from '../model/distro.ts';
 import { AppError } from '../util/errors.ts';
 import { type LoadOptions, loadTemplate } from './load.ts';
 import { definitionsIn } from './load-file.ts';
@@ -24,13 +25,30 @@ async function summarize(name: string, file: string, options: LoadOptions): Prom
   try {
     // A list tells what is sound; what cannot be made, and why, is said when it is asked for.
     const engines = options.engines?.map(({ id, options: schema }) => ({ id, options: schema }));
-    const { template } = await loadTemplate(file, { ...options, ...(engines ? { engines } : {}), allowEndOfLife: true });
+    const { template, warnings } = await loadTemplate(file, {
+      ...options,
+      ...(engines ? { engines } : {}),
+      allowEndOfLife: true,
+    });
     const { description, distro, release, platforms, formats } = template;
-    return { name, file, description, distro, release, platforms, formats };
+    const known = options.distros.find(({ id }) => id === distro);
+    const os = (known && findRelease(known, release)?.title) ?? `${distro} ${release}`;
+    const [warning] = warnings;
+    return {
+      name,
+      file,
+      description,
+      distro,
+      release,
+      os,
+      platforms,
+      formats,
+      ...(warning === undefined ? {} : { warning: warning.message.replace(/^release: /, '') }),
+    };
   } catch (error) {
     if (!(error instanceof AppError) || error.code === 'CANCELLED') throw error;
     if (error.details.abstract === true) return undefined;
-    return { name, file, description: '', distro: '', release: '', platforms: [], formats: [], error: firstFault(error) };
+    return { name, file, description: '', distro: '', release: '', os: '', platforms: [], formats: [], error: firstFault(error) };
   }
 }
 

@@ -43,7 +43,7 @@ export function templatesRoutes({ app, stores, view }: Parts): Handlers<typeof t
       const summaries = await app.templates();
       return summaries
         .filter(({ name }) => may('viewer', { template: name }))
-        .map(({ name, file, description, distro, release, platforms, formats, error }) => {
+        .map(({ name, file, description, distro, release, os, platforms, formats, error, warning }) => {
           const index = published.get(name);
           const newest = index?.images.find(({ revoked }) => !revoked)?.version;
           const channels = Object.fromEntries(
@@ -55,11 +55,13 @@ export function templatesRoutes({ app, stores, view }: Parts): Handlers<typeof t
             description,
             distro,
             release,
+            os,
             platforms,
             formats,
             writable,
             channels,
             ...(error === undefined ? {} : { error }),
+            ...(warning === undefined ? {} : { warning }),
             ...(newest === undefined ? {} : { newest }),
           };
         });

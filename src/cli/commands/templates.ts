@@ -27,16 +27,12 @@ export function templatesCommand(run: Run): Command {
 
 function listText(templates: readonly TemplateSummary[], style: Style): string {
   if (templates.length === 0) return 'There are no templates. "gabarit new NAME --from debian-12" makes one.\n';
-  const rows = templates.map(({ name, distro, release, newest, description }) => [
-    name,
-    `${distro} ${release}`.trim(),
-    newest ?? '-',
-    description,
-  ]);
+  const rows = templates.map(({ name, os, newest, description }) => [name, os, newest ?? '-', description]);
   const [head = '', ...lines] = table([['TEMPLATE', 'SYSTEM', 'NEWEST', 'DESCRIPTION'], ...rows]);
   const text = lines.flatMap((line, at) => {
-    const error = templates[at]?.error;
-    return error === undefined ? [line] : [style.bad(line), `  ${style.bad('✗')} ${shortFault(error)}`];
+    const { error, warning } = templates[at] ?? {};
+    if (error !== undefined) return [style.bad(line), `  ${style.bad('✗')} ${shortFault(error)}`];
+    return warning === undefined ? [line] : [line, `  ${style.warning('!')} ${warning}`];
   });
   return `${[style.faint(head), ...text].join('\n')}\n`;
 }

@@ -7,10 +7,12 @@ export const templateSummarySchema = z
     description: z.string(),
     distro: z.string(),
     release: z.string(),
+    os: z.string().describe('Distribution and release as people name them'),
     platforms: z.array(z.string()),
     formats: z.array(z.string()),
     writable: z.boolean().describe('Whether it can be changed here'),
     error: z.string().optional().describe('Why it cannot be used'),
+    warning: z.string().optional().describe('What should be known before it is used: that support has ended'),
     newest: versionSchema.optional().describe('The newest image of it in the store'),
     channels: z.record(channelNameSchema, versionSchema).describe('Which image each channel points at'),
   })

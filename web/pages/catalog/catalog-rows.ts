@@ -43,7 +43,7 @@ export function templateRows(templates: ApiTemplateSummary[], images: ApiImageSu
       name,
       template,
       description: template?.description ?? '',
-      os: own[0]?.os ?? (template ? `${template.distro} ${template.release}` : ''),
+      os: own[0]?.os ?? template?.os ?? '',
       newest: own[0],
       channels: channels.toSorted((a, b) => a.channel.localeCompare(b.channel)),
       error: template?.error,

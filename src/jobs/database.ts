@@ -8,6 +8,7 @@ import { writeFileAtomic } from '../util/files.ts';
 import { type HeldLock, lockFile } from '../util/lock-file.ts';
 import { redact } from '../util/redact.ts';
 import { migrate } from './migrate.ts';
+import { keepTidy } from './pglite-upkeep.ts';
 import { openListener } from './postgres-listener.ts';
 
 /** One SQL over two databases: PGlite in this process, which needs nothing installed, and PostgreSQL, which many hosts share. */
@@ -68,6 +69,7 @@ async function openPglite(folder: string): Promise<Database> {
       hint: 'Restore a backup: gabarit db restore FILE --replace.',
     });
   }
+  const upkeep = keepTidy(lite);
   return {
     kind: 'pglite',
     place: folder,
@@ -77,6 +79,7 @@ async function openPglite(folder: string): Promise<Database> {
       lite.transaction<T>((tx) => work({ query: (sql, parameters) => known(tx.query(sql, parameters ? [...parameters] : [])) })),
     listen: (channel, heard) => lite.listen(channel, heard),
     async close() {
+      await upkeep.stop();
       if (!lite.closed) await lite.close();
       await lock.release();
     },

@@ -58,15 +58,7 @@ import { buildAll } from './pipeline/build-all.ts';
 import { type Ci, openCi } from './pipeline/ci/open-ci.ts';
 import { checkSecrets, type SecretFact } from './pipeline/check-secrets.ts';
 import { type CacheEntry, listCache, pruneCache } from './pipeline/cache.ts';
-import {
-  type ConfiguredTarget,
-  deploy,
-  type DeployServices,
-  listTargets,
-  removeDeployments,
-  rollBack,
-  sweepTargets,
-} from './pipeline/deploy.ts';
+import { deploy, listTargets, removeDeployments, rollBack, sweepTargets } from './pipeline/deploy.ts';
 import { markRevoked } from './pipeline/deploy-revoked.ts';
 import { convertFile } from './pipeline/convert-file.ts';
 import { exportTemplate } from './pipeline/export-template.ts';
@@ -86,8 +78,10 @@ import { makePlan } from './pipeline/make-plan.ts';
 import { type InitRepository, initRepository } from './pipeline/init-repository.ts';
 import { newTemplate } from './pipeline/new-template.ts';
 import { readManifest, versionsIn } from './pipeline/output-folder.ts';
+import { type ConsoleRequest, photographConsole, type ServeConsole, serveConsole } from './pipeline/machine-console.ts';
 import { openRun } from './pipeline/runs.ts';
 import type { Services } from './pipeline/services.ts';
+import type { ConfiguredTarget, DeployServices } from './pipeline/targets.ts';
 import { verifyImage } from './pipeline/verify-image.ts';
 import * as signerRegistry from './signers/index.ts';
 import { signStatement, verifyStatement } from './signers/sigstore-bundle.ts';
@@ -167,6 +161,10 @@ export interface App {
   deployments(targets: string[], store: string | undefined, signal: AbortSignal): Promise<TargetListing[]>;
   removeDeployments(request: Parameters<typeof removeDeployments>[0], signal: AbortSignal): Promise<TargetResult[]>;
   sweepDeployments(targets: string[], signal: AbortSignal): Promise<TargetResult[]>;
+  /** What a machine on a target shows, as PNG. */
+  photographConsole(request: ConsoleRequest, signal: AbortSignal): Promise<Buffer>;
+  /** Brings viewers of VNC on this host to a machine on a target, until the signal says so. */
+  serveConsole(request: ServeConsole, signal: AbortSignal): Promise<void>;
   keys: Keys;
   /** Puts a new key in the place of this user's, in all stores that know it. */
   rotateKey(stores: readonly string[], signal: AbortSignal): Promise<{ before: PublicKey; after: PublicKey }>;
@@ -471,6 +469,8 @@ export async function createApp(flags: ConfigFlags, surroundings: NodeJS.Process
     },
     removeDeployments: (request, signal) => removeDeployments(request, deployServices, signal),
     sweepDeployments: (targets, signal) => sweepTargets(targets, deployServices, signal),
+    photographConsole: (request, signal) => photographConsole(request, deployServices, signal),
+    serveConsole: (request, signal) => serveConsole(request, deployServices, signal),
     convert: (request, signal) => inRun('convert', signal, (ctx) => convertFile(request, services.formats, ctx, environment)),
     inspect: (file, options, signal) => inRun('inspect', signal, (ctx) => inspectFile(file, options, services.formats, ctx)),
     database: () =>

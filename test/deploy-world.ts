@@ -10,7 +10,8 @@ import type { DeployRequestOptions, TargetResult } from '../src/model/deploy.ts'
 import { parseImageReference } from '../src/model/image-reference.ts';
 import type { PublishedImage } from '../src/model/catalog.ts';
 import type { StepContext } from '../src/model/step.ts';
-import { type ConfiguredTarget, deploy, type DeployServices } from '../src/pipeline/deploy.ts';
+import { deploy } from '../src/pipeline/deploy.ts';
+import type { ConfiguredTarget, DeployServices } from '../src/pipeline/targets.ts';
 import { openFileStore } from '../src/stores/file.ts';
 import { xcpNg } from '../src/targets/index.ts';
 import { type XcpNgSettings, xcpNgSettingsSchema } from '../src/targets/xcp-ng/settings.ts';

@@ -8,6 +8,7 @@ import { completionCommand } from './commands/completion.ts';
 import { dbCommand } from './commands/db.ts';
 import { deployCommand } from './commands/deploy.ts';
 import { deploymentsCommand } from './commands/deployments.ts';
+import { consoleCommand } from './commands/console.ts';
 import { convertCommand } from './commands/convert.ts';
 import { explainCommand } from './commands/explain.ts';
 import { doctorCommand } from './commands/doctor.ts';
@@ -73,7 +74,7 @@ export function createProgram(run: Run): Command {
   ]);
   add('Look at disks, and convert them:', [inspectCommand(run), convertCommand(run)]);
   add('Share images:', [publishCommand(run), catalogCommand(run), signCommand(run), keyCommand(run), storeCommand(run)]);
-  add('Run images:', [deployCommand(run), rollbackCommand(run), deploymentsCommand(run)]);
+  add('Run images:', [deployCommand(run), rollbackCommand(run), deploymentsCommand(run), consoleCommand(run)]);
   add('Run builds for others:', [
     serveCommand(run),
     workerCommand(run),

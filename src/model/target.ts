@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import type { Emit } from '../util/events.ts';
 import type { BlockSource } from './format.ts';
 import type { PlatformId } from './platform.ts';
@@ -125,6 +126,14 @@ export interface TargetContext {
   signal: AbortSignal;
 }
 
+/** The console of a machine that runs on a target. */
+export interface MachineConsole {
+  /** What the target calls the machine. */
+  machine: string;
+  /** A new stream of RFB (RFC 6143), as often as it is wanted: a guest that is rebooted ends those that are open. */
+  connect(): Promise<Duplex>;
+}
+
 /** A target that is logged in to. Everything it throws is an AppError that names the target. */
 export interface TargetSession {
   /**
@@ -145,6 +154,8 @@ export interface TargetSession {
   remove(template: string, version: string | undefined, options: { force: boolean }): Promise<Deployment[]>;
   /** Removes what runs left that have died, and finishes what they had already decided. Touches nothing else. */
   sweep(known: KnownRuns): Promise<SweptItem[]>;
+  /** Finds a machine by its name, or by the target's own identity for it. @throws AppError NOT_FOUND, CONFLICT when several have the name */
+  console(machine: string): Promise<MachineConsole>;
   close(): Promise<void>;
 }
 

@@ -1,37 +1,11 @@
-import { join } from 'node:path';
 import type { DeployRequestOptions, TargetListing, TargetResult } from '../model/deploy.ts';
-import type { Format } from '../model/format.ts';
 import type { StepContext } from '../model/step.ts';
-import type { Deployment, DeployOutcome, SweptItem, Target, TargetContext, TargetSession } from '../model/target.ts';
-import type { PackDisk, PackVm } from '../model/vm-stream.ts';
+import type { Deployment, DeployOutcome, SweptItem, TargetContext, TargetSession } from '../model/target.ts';
 import { AppError, isCancellation } from '../util/errors.ts';
-import type { EventBus } from '../util/events.ts';
 import { Scope } from '../util/scope.ts';
-import { didYouMean } from '../util/suggest.ts';
 import { type ImageSource, readImage, refusePlatform } from './deploy-image.ts';
-import { findRuns, openJournal } from './deploy-journal.ts';
-import { seenCertificates } from './seen-certificates.ts';
-
-/** A target of the configuration: its kind, ready to be opened. */
-export interface ConfiguredTarget {
-  platform: Target<never>['platform'];
-  open(ctx: TargetContext): Promise<TargetSession>;
-}
-
-export interface DeployServices {
-  /** By the name in the configuration. */
-  targets: ReadonlyMap<string, ConfiguredTarget>;
-  formats: readonly Format[];
-  pack: PackVm;
-  packDisk: PackDisk;
-  credential(reference: string): Promise<string>;
-  stateDir: string;
-  /** Who deploys: `anna@builder`. */
-  by: string;
-  /** Of Gabarit. */
-  version: string;
-  bus: EventBus;
-}
+import { findRuns } from './deploy-journal.ts';
+import { type DeployServices, findTargets, type NamedTarget, openTarget } from './targets.ts';
 
 /** Deploys an image to several targets side by side. One that fails does not stop the others. Results are in the order of the request. */
 export async function deploy(
@@ -99,32 +73,18 @@ export async function listTargets(names: string[], services: DeployServices, sig
   return results.map(({ target, error }) => ({ target, deployments: listings.get(target) ?? [], ...(error ? { error } : {}) }));
 }
 
-type Named = ConfiguredTarget & { name: string };
-
-/** @throws AppError USAGE, naming what there is */
-function findTargets(names: readonly string[], { targets }: DeployServices): Named[] {
-  if (targets.size === 0) {
-    throw new AppError('USAGE', 'No targets are configured', {
-      hint: 'Write "targets:" into gabarit.yaml: docs/xcp-ng.md shows how.',
-    });
-  }
-  return [...new Set(names)].map((name) => {
-    const target = targets.get(name);
-    if (target) return { ...target, name };
-    throw new AppError('USAGE', `No target "${name}" is configured${didYouMean(name, targets.keys())}`, {
-      hint: `Targets of the configuration: ${[...targets.keys()].join(', ')}.`,
-    });
-  });
-}
-
 function doneBy({ outcome, deployment, replaced, removed, sent }: DeployOutcome): Omit<TargetResult, 'target' | 'durationMs'> {
   return { outcome, deployment, removed, sent, ...(replaced ? { replaced } : {}) };
 }
 
-type Work = (target: Named, session: TargetSession, swept: SweptItem[]) => Promise<Omit<TargetResult, 'target' | 'durationMs'>>;
+type Work = (
+  target: NamedTarget,
+  session: TargetSession,
+  swept: SweptItem[],
+) => Promise<Omit<TargetResult, 'target' | 'durationMs'>>;
 
 async function onEach(
-  targets: Named[],
+  targets: NamedTarget[],
   services: DeployServices,
   signal: AbortSignal,
   work: Work,
@@ -139,7 +99,7 @@ async function onEach(
 }
 
 async function onOne(
-  target: Named,
+  target: NamedTarget,
   services: DeployServices,
   signal: AbortSignal,
   work: Work,
@@ -150,20 +110,7 @@ async function onOne(
   let result: Omit<TargetResult, 'target' | 'durationMs'>;
   try {
     await using scope = new Scope();
-    const journal = await openJournal(services.stateDir, target.name, scope);
-    const session = await target.open({
-      journal,
-      credential: (reference) => services.credential(reference),
-      certificates: seenCertificates(services.stateDir, emit),
-      pack: services.pack,
-      packDisk: services.packDisk,
-      failureDir: join(services.stateDir, 'failures'),
-      by: services.by,
-      version: services.version,
-      emit,
-      signal,
-    });
-    scope.defer(() => session.close());
+    const session = await openTarget(target, services, scope, signal);
     const swept = sweepFirst ? await sweep(target, session, services, emit) : [];
     result = await work(target, session, swept);
   } catch (error) {
@@ -188,7 +135,7 @@ async function onOne(
 
 /** Removes what killed runs left there before something new is made. */
 async function sweep(
-  target: Named,
+  target: NamedTarget,
   session: TargetSession,
   { stateDir }: DeployServices,
   emit: TargetContext['emit'],

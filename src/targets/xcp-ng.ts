@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { logoutXapi, openXapi, type Xapi, type XapiOptions } from '../clients/xapi.ts';
 import type { Deployment, DeployOutcome, DeployRequest, Target, TargetContext, TargetSession } from '../model/target.ts';
 import { AppError } from '../util/errors.ts';
+import { openConsole } from './xcp-ng/console.ts';
 import { decide, discard, prune, settle, writeDeployed } from './xcp-ng/decide.ts';
 import { type Lease, takeLease } from './xcp-ng/lease.ts';
 import { deploymentOf, listDeployments } from './xcp-ng/list.ts';
@@ -39,6 +40,7 @@ async function open(name: string, settings: XcpNgSettings, ctx: TargetContext): 
       }
       return swept;
     },
+    console: (machine) => openConsole(pool, machine),
     close: () => xapi.close(),
   };
 }

@@ -152,6 +152,8 @@ export function fakeApp(pauseMs = 0): FakeApp {
       })),
     removeDeployments: async ({ targets, template }) =>
       targets.map((target) => ({ target, outcome: 'removed', durationMs: 40, removed: [deploymentOn(target, template)] })),
+    photographConsole: async () => Buffer.from('PNG'),
+    serveConsole: async ({ machine, onServing }) => onServing({ machine, port: 5901 }),
     sweepDeployments: async () => [
       {
         target: 'lab',

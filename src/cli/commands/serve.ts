@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Run } from '../context.ts';
 import { examples } from '../help-text.ts';
 import { jobCommand } from '../job-command.ts';
+import { portOf } from '../port-option.ts';
 
 interface Options {
   host: string;
@@ -83,12 +84,6 @@ export function serveCommand(run: Run): Command {
         return 0;
       }),
     );
-}
-
-function portOf(text: string): number {
-  const port = Number(text);
-  if (/^\d{1,5}$/.test(text) && port < 65_536) return port;
-  throw new InvalidArgumentError('It must be a number from 0 to 65535.');
 }
 
 function countOf(text: string): number {

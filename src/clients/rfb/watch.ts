@@ -22,6 +22,8 @@ export interface ConsoleWatch {
 
 const defaultAbsenceMs = 60_000;
 const pauseMs = 300;
+/** Failures that waiting does not mend: we may not see it, the machine does not run, we were told to stop. */
+const final: ReadonlySet<string> = new Set(['TARGET_DENIED', 'CONFLICT', 'CANCELLED']);
 
 /** `connect` makes a new stream each time, such as `() => xapi.openConsole(vm)`. */
 export function watchConsole(connect: () => Promise<Duplex>, options: WatchOptions = {}): ConsoleWatch {
@@ -35,14 +37,14 @@ export function watchConsole(connect: () => Promise<Duplex>, options: WatchOptio
     }
     return current;
   };
-  /** A console that is away comes back; one that we may not see does not. */
+  /** A console that is away comes back. */
   const persist = async <T>(work: (rfb: Rfb) => Promise<T> | T): Promise<T> => {
     const deadline = performance.now() + absenceMs;
     for (;;) {
       try {
         return await work(await open());
       } catch (error) {
-        const isFinal = !(error instanceof AppError) || error.code === 'TARGET_DENIED' || error.code === 'CANCELLED';
+        const isFinal = !(error instanceof AppError) || final.has(error.code);
         if (isFinal || performance.now() > deadline) throw error;
         await sleep(pauseMs, undefined, signal ? { signal } : {});
       }

@@ -21,7 +21,7 @@ export function ciMatrixCommand(run: Run): Command {
         'what to write: names, lines of a name and the newest published version, or a child pipeline for GitLab',
       ).choices(['names', 'lines', 'gitlab']),
     )
-    .option('--include <file>', 'where that child pipeline finds the job .gabarit-build', '.gitlab/gabarit.yml')
+    .option('--include <file>', 'where that child pipeline finds the job .gabarit-build', '.gitlab/gabarit-build.yml')
     .addHelpText(
       'after',
       examples(

@@ -111,7 +111,7 @@ export function openCi(parts: CiParts): Ci {
       const newest = (await versionsIn(join(outputDir, template))).at(-1);
       return newest === undefined ? undefined : join(outputDir, template, newest);
     },
-    lint: async (files) => lintWorkflows(files.length > 0 ? files : await workflowsIn(parts.repository)),
+    lint: async (files) => lintWorkflows(files.length > 0 ? files : await workflowsIn(parts.repository), parts.repository),
     token: (file, audience, signal) => writeIdToken(file, audience, variables, signal),
   };
 }

@@ -94,8 +94,8 @@ describe('the matrix', () => {
   });
 
   it('is a child pipeline for GitLab, which is never empty', () => {
-    expect(gitlabPipeline(changes, '.gitlab/gabarit.yml')).toBe(
-      'include:\n  - local: .gitlab/gabarit.yml\nbuild web:\n  extends: .gabarit-build\n  variables:\n    GABARIT_TEMPLATE: web\n    GABARIT_FORMATS: qcow2,vhd\n    GABARIT_PUBLISHED: ""\n',
+    expect(gitlabPipeline(changes, '.gitlab/gabarit-build.yml')).toBe(
+      'include:\n  - local: .gitlab/gabarit-build.yml\nbuild web:\n  extends: .gabarit-build\n  variables:\n    GABARIT_TEMPLATE: web\n    GABARIT_FORMATS: qcow2,vhd\n    GABARIT_PUBLISHED: ""\n',
     );
     expect(gitlabPipeline([], 'x.yml')).toContain('nothing to build:\n  script:\n');
   });

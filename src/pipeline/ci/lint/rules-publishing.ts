@@ -1,7 +1,6 @@
 import { treeAt } from '../../load-tree.ts';
+import { toStable } from './patterns.ts';
 import { placeWithin, publishes, type Rule, scriptsOf, textAt } from './workflow.ts';
-
-const toStable = /gabarit\b[^\n]*(--channel[ =]stable\b|\bpromote\b[^\n]*\bstable\b)/;
 
 /** What reaches those who use the images. */
 export const publishingRules: Rule[] = [

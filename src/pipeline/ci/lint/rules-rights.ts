@@ -1,4 +1,5 @@
 import { treeAt } from '../../load-tree.ts';
+import { hypervisorCredential } from './patterns.ts';
 import { isCheckout, isSelfHosted, type Rule, runsForStrangers, textAt, textsIn } from './workflow.ts';
 
 const secret = /\$\{\{[^}]*\bsecrets\.(?!GITHUB_TOKEN\b)\w+/;
@@ -94,11 +95,7 @@ export const rightsRules: Rule[] = [
         const env = treeAt(tree, ['env']);
         if (env?.kind !== 'map') return [];
         return [...env.entries].flatMap(([name, { key, value }]) =>
-          /(XAPI|XCP|XEN|XO_|VSPHERE|VCENTER|ESXI|PROXMOX|PVE|LIBVIRT|HYPERV)\w*(PASSWORD|PASS|TOKEN|SECRET|KEY)|PKR_VAR_\w*password/i.test(
-            name,
-          ) &&
-          value.kind === 'scalar' &&
-          /\bsecrets\./.test(String(value.value))
+          hypervisorCredential.test(name) && value.kind === 'scalar' && /\bsecrets\./.test(String(value.value))
             ? [{ place: key, message: `${name} gives the runner a credential of the hypervisor` }]
             : [],
         );

@@ -1,5 +1,6 @@
 import type { Place } from '../../load-tree.ts';
 import { treeAt } from '../../load-tree.ts';
+import { certificateSwitches, certificatesNotChecked, envFile, pipeToShell } from './patterns.ts';
 import { type Finding, type Job, placeWithin, type Rule, scriptsOf, textAt, type Workflow } from './workflow.ts';
 
 /** Texts that people outside write: whatever stands there becomes part of a script before the shell reads it. */
@@ -80,12 +81,7 @@ export const scriptRules: Rule[] = [
   {
     id: 'pipe-to-shell',
     hint: 'Keep the script in the repository, or compare its SHA-256 before it runs.',
-    find: (workflow) =>
-      lines(
-        workflow,
-        /\b(curl|wget)\b[^\n|]*\|\s*(sudo\s+)?(ba|da|z)?sh\b/,
-        (job) => `The job "${job.id}" runs whatever a web server answers`,
-      ),
+    find: (workflow) => lines(workflow, pipeToShell, (job) => `The job "${job.id}" runs whatever a web server answers`),
   },
   {
     id: 'env-file',
@@ -93,7 +89,7 @@ export const scriptRules: Rule[] = [
     find: (workflow) =>
       lines(
         workflow,
-        /(^|[;&\s])(source|\.)\s+\S*\.env\b|--env-file\b/,
+        envFile,
         (job) => `The job "${job.id}" takes variables from a file: what is missing there is missed silently`,
       ),
   },
@@ -101,11 +97,7 @@ export const scriptRules: Rule[] = [
     id: 'certificates-not-checked',
     hint: 'Trust the authority instead: stores: NAME: ca: FILE.',
     find: (workflow) => [
-      ...lines(
-        workflow,
-        /\bcurl\b[^\n]*\s(-k|--insecure)\b|\bhttp\.sslVerify[ =]false\b/,
-        (job) => `The job "${job.id}" talks to whoever answers`,
-      ),
+      ...lines(workflow, certificatesNotChecked, (job) => `The job "${job.id}" talks to whoever answers`),
       ...switchedOff(workflow),
     ],
   },
@@ -122,10 +114,9 @@ export const scriptRules: Rule[] = [
 ];
 
 function switchedOff(workflow: Workflow): Finding[] {
-  const off: Record<string, RegExp> = { NODE_TLS_REJECT_UNAUTHORIZED: /^0$/, GIT_SSL_NO_VERIFY: /./, PYTHONHTTPSVERIFY: /^0$/ };
   return variables(
     workflow,
-    (name, value) => off[name]?.test(value) === true,
+    (name, value) => certificateSwitches[name]?.test(value) === true,
     (name) => `${name} switches off the checking of certificates`,
   );
 }

@@ -1,9 +1,9 @@
 import { treeAt } from '../../load-tree.ts';
+import { imageDigest } from './patterns.ts';
 import type { Rule, Workflow } from './workflow.ts';
 import { namesOf, textAt } from './workflow.ts';
 
 const sha = /@[0-9a-f]{40}$/;
-const digest = /@sha256:[0-9a-f]{64}$/;
 
 /** Whose code runs: what a name stands for may change, what a digest stands for cannot. */
 export const supplyRules: Rule[] = [
@@ -38,7 +38,7 @@ export const supplyRules: Rule[] = [
     hint: 'Name the digest: image@sha256:<64 hex digits>',
     find: (workflow) =>
       imagesOf(workflow)
-        .filter(({ image }) => !image.includes('${{') && !digest.test(image))
+        .filter(({ image }) => !image.includes('${{') && !imageDigest.test(image))
         .map(({ image, place }) => ({ place, message: `${image} is whatever its registry serves today` })),
   },
 ];

@@ -1,5 +1,6 @@
 import type { Annotation } from '../../../model/ci.ts';
 import { type MapTree, type Path, type Place, type Tree, treeAt } from '../../load-tree.ts';
+import { publishing } from './patterns.ts';
 
 /** A workflow as the rules see it: every value still knows where it was written. */
 export interface Workflow {
@@ -92,7 +93,7 @@ export function textsIn(tree: Tree | undefined, path: Path = []): { path: Path; 
 }
 
 /** Where a piece of a text stands: in a block, lines below the place where the block begins. */
-export function placeWithin({ lines }: Workflow, place: Place, piece: string): Place {
+export function placeWithin({ lines }: Pick<Workflow, 'lines'>, place: Place, piece: string): Place {
   const from = (place.line ?? 1) - 1;
   for (let at = from; at < lines.length; at += 1) {
     const column = (lines[at] ?? '').indexOf(piece, at === from ? (place.column ?? 1) - 1 : 0);
@@ -156,13 +157,13 @@ export function scriptsOf(job: Job): { step: Step; run: string; place: Place }[]
 
 /** It puts images into a catalog, or moves a channel. */
 export function publishes(job: Job): boolean {
-  return scriptsOf(job).some(({ run }) => /\bgabarit\b[^\n]*\s(publish|promote)\b/.test(run));
+  return scriptsOf(job).some(({ run }) => publishing.test(run));
 }
 
 export function isCheckout(step: Step): boolean {
   return step.uses?.startsWith('actions/checkout@') === true;
 }
 
-export function annotationOf(rule: Rule, { place, message }: Finding): Annotation {
+export function annotationOf(rule: Pick<Rule, 'id' | 'hint'>, { place, message }: Finding): Annotation {
   return { ...place, level: 'error', title: rule.id, message, hint: rule.hint };
 }

@@ -64,7 +64,7 @@ describe('the configuration', () => {
     expect(await read('', { XDG_DATA_HOME: '/data' })).toMatchObject({ keysDir: '/data/gabarit/keys' });
     expect(await faultsOf('signing: { key: gabarit-secret-key-1.abc, fingerprints: [abc] }')).toEqual([
       'signing.key: must be env:NAME or file:PATH, never the key itself',
-      'signing.fingerprints.0: must be sha256: and 64 hex digits, as gabarit key list shows them',
+      'signing.fingerprints.0: must be sha256: and 64 hex digits, as gabarit key ls shows them',
     ]);
   });
 

@@ -26,7 +26,7 @@ const signing = z.strictObject({
     .optional()
     .describe('The key that signs, instead of the one called default in the folder of this user; GABARIT_SIGNING'),
   fingerprints: z
-    .array(z.string().regex(/^sha256:[0-9a-f]{64}$/, 'must be sha256: and 64 hex digits, as gabarit key list shows them'))
+    .array(z.string().regex(/^sha256:[0-9a-f]{64}$/, 'must be sha256: and 64 hex digits, as gabarit key ls shows them'))
     .default([])
     .describe('A store that is new to this machine is trusted only when one of these keys has signed it'),
 });

@@ -226,7 +226,7 @@ describe('the other commands', () => {
   });
 
   it('key and sign: without a key, they say how to make one', async () => {
-    expect(await gabarit('key', 'list')).toMatchObject({ code: 0, out: 'There are no keys: gabarit key new makes one\n' });
+    expect(await gabarit('key', 'ls')).toMatchObject({ code: 0, out: 'There are no keys: gabarit key new makes one\n' });
     for (const argv of [
       ['key', 'export'],
       ['sign', 'out/debian-12/20261123.1'],

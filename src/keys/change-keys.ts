@@ -82,7 +82,7 @@ function mustSign({ set }: ChainLink, signers: readonly SigningKey[], store: Sto
   if (signers.some(({ public: { id } }) => active.some((key) => key.id === id))) return;
   throw new AppError('NOT_TRUSTED', `This machine has none of the keys that may change the keys of ${store.url}`, {
     faults: active.map(({ id, name }) => ({ message: `${id} (${name})` })),
-    hint: 'Do it where one of them is (gabarit key list).',
+    hint: 'Do it where one of them is (gabarit key ls).',
   });
 }
 

@@ -202,7 +202,7 @@ export function openKeys(settings: KeysSettings): Keys {
 export function wholeFingerprint(text: string): string {
   if (/^(sha256:)?[0-9a-f]{64}$/.test(text)) return `sha256:${text.replace('sha256:', '')}`;
   throw new AppError('USAGE', `"${text}" is not a fingerprint`, {
-    hint: 'It is sha256: and 64 hex digits, as gabarit key list shows it.',
+    hint: 'It is sha256: and 64 hex digits, as gabarit key ls shows it.',
   });
 }
 
@@ -213,5 +213,5 @@ function noKeysIn(store: Store): AppError {
 function noKey(name: string | undefined, keysDir: string): AppError {
   if (name === undefined)
     return new AppError('NOT_TRUSTED', 'This machine has no key to sign with', { hint: 'gabarit key new makes one (once).' });
-  return new AppError('NOT_FOUND', `There is no key ${name} in ${keysDir}`, { hint: 'gabarit key list shows what there is.' });
+  return new AppError('NOT_FOUND', `There is no key ${name} in ${keysDir}`, { hint: 'gabarit key ls shows what there is.' });
 }

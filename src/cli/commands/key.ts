@@ -35,13 +35,13 @@ function newCommand(run: Run): Command {
 }
 
 function listCommand(run: Run): Command {
-  return new Command('list')
+  return new Command('ls')
     .summary('list keys')
     .description('Lists the keys of this user, or, with --store, those of a store: who may sign there, and who no longer.')
     .option('--store <url>', 'the keys of this store instead (a URL or a name)')
     .addHelpText(
       'after',
-      examples(['gabarit key list', 'Keys of this user.'], ['gabarit key list --store file:/srv/templates', 'Keys of a store.']),
+      examples(['gabarit key ls', 'Keys of this user.'], ['gabarit key ls --store file:/srv/templates', 'Keys of a store.']),
     )
     .action(({ store }: { store?: string }) =>
       run(async ({ style, openApp, answer }) => {

@@ -11,6 +11,11 @@ const all = documents();
 const written = [...all].filter(([file]) => !/^(docs\/reference|templates)\//.test(file) && file !== 'CHANGELOG.md');
 const blocks = written.flatMap(([file, text]) => shellBlocks(file, text));
 
+/** Documents in French with the ones that they follow. */
+const french = [...all.keys()].flatMap((file): [string, string][] =>
+  file === 'README.fr.md' ? [[file, 'README.md']] : file.startsWith('docs/fr/') ? [[file, file.replace('/fr/', '/')]] : [],
+);
+
 /** GitHub's names of headings. */
 function anchorsOf(text: string): Set<string> {
   const prose = text.replaceAll(/^```[^]*?^```$/gm, '');
@@ -123,8 +128,10 @@ describe('commands in documents', () => {
 
   it('are run by tests, or stand in the list of those that are not, with the reason', async () => {
     const run = new Set(runDocuments.map(([file]) => file));
-    // README.fr.md has the commands of README.md.
-    const others = blocks.filter(({ file, notRun }) => notRun !== undefined || !(run.has(file) || file === 'README.fr.md'));
+    // Documents in French have the commands of those that they follow.
+    const others = blocks.filter(
+      ({ file, notRun }) => notRun !== undefined || !(run.has(file) || french.some(([name]) => name === file)),
+    );
     const lines = others.map(({ file, notRun, text }) => `${file}: ${notRun ?? 'NO REASON IS GIVEN'}: ${text.split('\n')[0]}`);
     // Whoever adds one says why in the document, by <!-- not run: REASON --> above it, and lets vitest -u write the list.
     await expect(`${lines.length} blocks of commands are not run:\n${lines.join('\n')}\n`).toMatchFileSnapshot(
@@ -141,13 +148,25 @@ test('the picture of a terminal is made from its transcript (vitest -u draws it)
   );
 });
 
-test('README.fr.md has the sections and the commands of README.md', () => {
-  const [english, french] = ['README.md', 'README.fr.md'].map((file) => all.get(file) ?? '');
-  const headings = (text: string): number => [...text.matchAll(/^## /gm)].length;
-  const commands = (file: string, text: string): string[] =>
-    shellBlocks(file, text)
-      .flatMap(commandsOf)
-      .map((line) => line.replaceAll(/\s+/g, ' '));
-  expect(headings(french ?? '')).toBe(headings(english ?? ''));
-  expect(commands('fr', french ?? '')).toEqual(commands('en', english ?? ''));
+test.each(french)('%s has the sections, the tables and the commands of %s', (file, original) => {
+  const shape = (name: string): { headings: number; rows: number; commands: string[] } => {
+    const text = all.get(name) ?? '';
+    return {
+      headings: [...text.matchAll(/^## /gm)].length,
+      rows: [...text.matchAll(/^\|/gm)].length,
+      commands: shellBlocks(name, text)
+        .flatMap(commandsOf)
+        .map((line) => line.replaceAll(/\s+/g, ' ')),
+    };
+  };
+  expect(shape(file)).toEqual(shape(original));
+});
+
+test('every guide stands in the list at the side of the site, and every French one in its own', () => {
+  const config = readFileSync(join(root, 'docs-site/.vitepress/config.ts'), 'utf8');
+  const listed = [...config.matchAll(/link: '\/((?:fr\/)?docs\/[^']*)'/g)].map(([, link = '']) => `${link}.md`);
+  const wanted = [...all.keys()]
+    .filter((file) => file.startsWith('docs/') && !file.startsWith('docs/decisions/0'))
+    .map((file) => file.replace(/^docs\/fr\//, 'fr/docs/'));
+  expect(wanted.filter((file) => !listed.includes(file))).toEqual([]);
 });

@@ -20,7 +20,7 @@ export interface BuilderVariable {
   description: string;
   /** Absent: it must be given. */
   default?: string | number | boolean;
-  /** Never written down: Packer takes it from PKR_VAR_<name> alone. */
+  /** Never written down: Packer takes it from PKR_VAR_NAME alone. */
   sensitive?: boolean;
   example?: string;
 }

@@ -262,7 +262,7 @@ export const packerCauses: PackerCause[] = [
     id: 'variable-unset',
     pattern: /Unset variable "?([\w-]+)"?|A used variable must be set/i,
     cause: 'A variable has no value.',
-    todo: 'Set it in site.pkrvars.json, or PKR_VAR_<name> for a secret.',
+    todo: 'Set it in site.pkrvars.json, or PKR_VAR_NAME for a secret.',
     code: 'USAGE',
     retry: false,
   },

@@ -90,6 +90,6 @@ test('action.yml has the inputs that the documents promise, and hands them over 
     inputs: Record<string, unknown>;
     runs: { steps: { run: string }[] };
   };
-  expect(Object.keys(action.inputs)).toEqual(['template', 'formats', 'store', 'channel', 'verify']);
+  expect(Object.keys(action.inputs)).toEqual(['template', 'formats', 'store', 'channel', 'verify', 'signing-key']);
   for (const { run } of action.runs.steps) expect(run).not.toContain('${{');
 });

@@ -15,5 +15,5 @@ export function jobCommand(
   const environment = Object.fromEntries(
     Object.entries(rest).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
   );
-  return { command: [process.execPath, ...nodeFlags, main, '--json', ...flags, 'run-job'], environment };
+  return { command: [process.execPath, ...nodeFlags, '--', main, '--json', ...flags, 'run-job'], environment };
 }

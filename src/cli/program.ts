@@ -33,9 +33,10 @@ import { verifyCommand } from './commands/verify.ts';
 import { gabaritVersion, versionCommand } from './commands/version.ts';
 import { workerCommand } from './commands/worker.ts';
 import type { Globals, Io, Run } from './context.ts';
-import { errorJson } from './render/error.ts';
+import { errorJson, errorText, exitCodeOf } from './render/error.ts';
 import { runCommand } from './run.ts';
 import { styleFor, wantsColor } from './style.ts';
+import { withEnvFile } from '../util/env-file.ts';
 import { AppError } from '../util/errors.ts';
 
 /** The whole tree of commands. It says what there is and how to call it; what does the work is loaded when a command runs. */
@@ -107,6 +108,15 @@ function inherit(parent: Command, command: Command): Command {
   return command;
 }
 
+/** Gives options the values that variables have for them: the library reads those of the process alone, not those of `--env-file`. */
+function fillFrom(environment: NodeJS.ProcessEnv, command: Command): void {
+  for (const option of command.options) {
+    const value = option.envVar === undefined ? undefined : environment[option.envVar];
+    if (value !== undefined) command.setOptionValueWithSource(option.attributeName(), value, 'env');
+  }
+  for (const child of command.commands) fillFrom(environment, child);
+}
+
 /** Parses the arguments, carries the command out, and returns the exit code. */
 export async function runCli(argv: readonly string[], io: Io): Promise<number> {
   let code = 0;
@@ -114,10 +124,19 @@ export async function runCli(argv: readonly string[], io: Io): Promise<number> {
     code = await runCommand(program.opts<Globals>(), io, work);
   });
   setOutput(program, io, argv);
+  program.hook('preSubcommand', async (_, command) => {
+    const { envFile } = program.opts<Globals>();
+    if (envFile !== undefined) fillFrom(await withEnvFile(envFile, io.environment), command);
+  });
   try {
     await program.parseAsync(argv, { from: 'user' });
     return code;
   } catch (error) {
+    if (error instanceof AppError) {
+      if (argv.includes('--json')) io.stdout.write(`${JSON.stringify(errorJson(error))}\n`);
+      else io.stderr.write(errorText(error, styleFor(wantsColor(true, io.stderr.isTTY === true, io.environment)), false));
+      return exitCodeOf(error);
+    }
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return 0;
     if (argv.includes('--json')) {

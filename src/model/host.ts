@@ -25,7 +25,7 @@ export interface HostReport {
   canBuild: boolean;
   /** False when images cannot be booted here. */
   canVerify: boolean;
-  /** One line that installs every missing package, when there is one. */
+  /** One line that installs every package that a build or a verification misses; what tests miss is brought by `gabarit test`. */
   install?: string;
 }
 
@@ -33,7 +33,9 @@ export interface HostReport {
 export function reportOf(facts: HostFact[]): HostReport {
   const fails = (purpose: HostFact['neededFor']): boolean =>
     facts.some((fact) => fact.status === 'fail' && fact.neededFor === purpose);
-  const missing = facts.filter((fact) => fact.status !== 'ok' && fact.package !== undefined).map((fact) => fact.package);
+  const missing = facts
+    .filter((fact) => fact.status !== 'ok' && fact.package !== undefined && fact.neededFor !== 'test')
+    .map((fact) => fact.package);
   return {
     schema: 'gabarit.host/1',
     facts,

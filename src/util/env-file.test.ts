@@ -131,19 +131,19 @@ describe('a file of variables', () => {
   });
 });
 
-test('a file called .env is not read when nobody asks for it', async () => {
+test('a file called .env is not read when nobody asks for it, and one that was asked for is read by our rules, for all', async () => {
   const folder = folderOf({});
   writeFileSync(join(folder, '.env'), 'GABARIT_OUT=/from-the-env-file\n');
+  writeFileSync(join(folder, 'mine'), 'GABARIT_OUT=/mine\nGABARIT_STORE=/store-of-mine\n');
+  writeFileSync(join(folder, 'wrong'), 'this means nothing\n');
   const { exec } = await import('./exec.ts');
-  const main = join(import.meta.dirname, '../cli/main.ts');
-  const { stdout } = await exec(
-    [process.execPath, '--disable-warning=ExperimentalWarning', main, 'ci', 'folder', 'x', '--json'],
-    { cwd: folder, okExitCodes: [7] },
-  );
-  expect(stdout).not.toContain('from-the-env-file');
-  const asked = await exec(
-    [process.execPath, '--disable-warning=ExperimentalWarning', main, '--env-file', '.env', 'ci', 'folder', 'x', '--json'],
-    { cwd: folder, okExitCodes: [7] },
-  );
-  expect(asked.stdout).toContain('/from-the-env-file');
+  const launcher = join(import.meta.dirname, '../../gabarit');
+  const run = async (...args: string[]): Promise<string> =>
+    (await exec([launcher, ...args, '--json'], { cwd: folder, okExitCodes: [0, 2, 7] })).stdout;
+  expect(await run('ci', 'folder', 'x')).not.toContain('/from-the-env-file');
+  expect(await run('ci', 'folder', 'x', '--env-file', 'mine')).toContain('"There is no image of x in /mine"');
+  expect(await run('--env-file', 'mine', 'catalog', 'ls')).toContain('There is no folder /store-of-mine');
+  expect(await run('catalog', 'ls', '--store', '/given', '--env-file=mine')).toContain('There is no folder /given');
+  expect(await run('catalog', 'ls', '--env-file', 'wrong')).toMatch(/"CONFIG_INVALID".*is no NAME=value/);
+  expect(await run('catalog', 'ls', '--env-file', 'none')).toContain('none cannot be read');
 });

@@ -12,7 +12,8 @@ import { startGabarit } from './gabarit-process.ts';
 
 /** The whole way of a push: a new repository, pushed to a bare one, its workflow run by act, and a template in a real S3 that a stranger can verify. */
 
-const main = join(import.meta.dirname, '../../src/cli/main.ts');
+const root = join(import.meta.dirname, '../..');
+const main = join(root, 'src/cli/main.ts');
 
 describe.skipIf(actPath === undefined || needsRadosgw())('a push to a repository of definitions', () => {
   const scope = new Scope();
@@ -88,7 +89,7 @@ describe.skipIf(actPath === undefined || needsRadosgw())('a push to a repository
     url = `s3://${await peer.bucket()}/images`;
     await mkdir(join(folder, 'bin'));
     const command = join(folder, 'bin/gabarit');
-    await writeFile(command, `#!/bin/sh\nexec ${process.execPath} --disable-warning=ExperimentalWarning ${main} "$@"\n`);
+    await writeFile(command, `#!/bin/sh\nexec ${process.execPath} --disable-warning=ExperimentalWarning -- ${main} "$@"\n`);
     await chmod(command, 0o755);
     expect((await gabarit('maker', 'key', 'new')).code).toBe(0);
     signingKey = await readFile(join(folder, 'maker/keys/default.key'), 'utf8');
@@ -163,5 +164,58 @@ describe.skipIf(actPath === undefined || needsRadosgw())('a push to a repository
     expect(bad.log).toMatch(/no package is called "nginx-lihgt"; did you mean/);
     const line = text.split('\n').findIndex((row) => row.includes('nginx-light')) + 1;
     expect(bad.log).toMatch(new RegExp(`web-server\\.yaml[^\\n]*line=${line}|line=${line}[^\\n]*web-server\\.yaml`));
+  });
+
+  it('of a workflow with the action of this repository is built in the formats that it names, and published to its channel', async () => {
+    const tree = join(folder, 'with-action');
+    await exec(['git', 'clone', '-q', origin, tree]);
+    const action = join(folder, 'action');
+    // As actions come to a runner: without libraries. Those of this test stand for what the launcher would bring.
+    await exec(['git', 'clone', '-q', root, action]);
+    await exec(['cp', '-a', join(root, 'node_modules'), action]);
+    const commit = '0123456789abcdef0123456789abcdef01234567';
+    const workflow = {
+      on: ['workflow_dispatch'],
+      jobs: {
+        image: {
+          'runs-on': 'ubuntu-24.04',
+          steps: [
+            { uses: 'actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1' },
+            {
+              id: 'image',
+              uses: `we/gabarit@${commit}`,
+              env: {
+                AWS_ACCESS_KEY_ID: '${{ secrets.AWS_ACCESS_KEY_ID }}',
+                AWS_SECRET_ACCESS_KEY: '${{ secrets.AWS_SECRET_ACCESS_KEY }}',
+              },
+              with: {
+                template: 'web-server',
+                formats: 'qcow2,vhd',
+                store: 'templates',
+                channel: 'beta',
+                verify: 'offline',
+                'signing-key': '${{ secrets.GABARIT_SIGNING_KEY }}',
+              },
+            },
+            { run: 'ls "$FOLDER"', env: { FOLDER: '${{ steps.image.outputs.folder }}' } },
+          ],
+        },
+      },
+    };
+    await writeFile(join(tree, '.github/workflows/by-action.yml'), stringify(workflow));
+    const run = await push(tree, 'Use the action', {
+      event: 'workflow_dispatch',
+      job: 'image',
+      path: [],
+      actions: { [`we/gabarit@${commit}`]: action },
+    });
+    expect([run.exitCode, run.exitCode === 0 ? '' : run.log]).toEqual([0, '']);
+    expect(run.log).toContain('web-server@beta is it');
+    expect(run.log).toMatch(/disk\.qcow2[^]*disk\.vhd/);
+    expect(run.log).not.toContain(peer.secretKey);
+    const verified = await gabarit('stranger', 'verify', 'web-server@beta', '--store', 'templates');
+    expect([verified.code, verified.code === 0 ? '' : verified.log]).toEqual([0, '']);
+    // The folder of the runner was new: the version follows what was published from elsewhere.
+    expect((await published())?.images.map(({ version }) => version.split('.')[1])).toEqual(['3', '2', '1']);
   });
 });

@@ -27,6 +27,8 @@ export interface ActRun {
   secrets?: Record<string, string>;
   env?: Record<string, string>;
   job?: string;
+  /** Folders of further actions, by `owner/name@commit`. */
+  actions?: Record<string, string>;
   /** Folders with commands, the first one first. */
   path: string[];
 }
@@ -91,7 +93,9 @@ export async function runAct(run: ActRun): Promise<ExecResult & { log: string }>
       run.event,
       '--platform=ubuntu-24.04=-self-hosted',
       '--platform=image-builder=-self-hosted',
-      ...standIns.map(({ name, folder }) => `--local-repository=https://github.com/${name}=${folder}`),
+      ...[...standIns.map(({ name, folder }) => [name, folder]), ...Object.entries(run.actions ?? {})].map(
+        ([name = '', folder = '']) => `--local-repository=https://github.com/${name}=${folder}`,
+      ),
       `--secret-file=${join(workdir, 'secrets')}`,
       `--var-file=${join(workdir, 'variables')}`,
       `--eventpath=${join(workdir, 'event.json')}`,

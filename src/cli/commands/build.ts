@@ -66,7 +66,7 @@ export function buildCommand(run: Run): Command {
         const folders = results.flatMap(({ output, error }) => (output !== undefined && !error ? [`${output}\n`] : []));
 
         const value = { type: 'result', results: results.map(resultJson) };
-        answer(value, () => (globals.quiet ? folders.join('') : buildSummary(results, style)));
+        answer(value, () => (globals.quiet ? folders.join('') : buildSummary(results, style, Object.keys(app.config.stores))));
         for (const { template, error } of results) if (error) showError(error, results.length > 1 ? template : undefined);
         return Math.max(0, ...results.map(({ error }) => (error ? exitCodeOf(error) : 0)));
       }),

@@ -13,14 +13,15 @@ export function doctorCommand(run: Run): Command {
     .addHelpText(
       'after',
       examples(
-        ['gabarit doctor', 'Everything; exit code 4 when a build cannot work here.'],
+        ['gabarit doctor', 'What builds and boots need; exit code 4 when a build cannot work here.'],
+        ['gabarit doctor --verbose', 'Also each tool that the tests of Gabarit itself need.'],
         ['gabarit doctor --json', 'The same for programs.'],
       ),
     )
     .action(() =>
       run(async ({ globals, style, signal, openApp, answer }) => {
         const report = await (await openApp({ kind: 'data' })).doctor(signal);
-        answer(report, () => hostText(report, style, globals.quiet === true));
+        answer(report, () => hostText(report, style, globals));
         return report.canBuild ? 0 : errorTable.HOST_NOT_READY.exit;
       }),
     );

@@ -19,7 +19,7 @@ export function initCommand(run: Run): Command {
     )
     .argument('<folder>', 'a new or empty folder')
     .option('--name <name>', 'the first template', 'web-server')
-    .option('--from <template>', 'what it extends', 'debian-12')
+    .option('--from <template>', 'what it extends', 'debian-13')
     .addOption(new Option('--ci <system>', 'whose workflow').choices(ciSystems).default('github'))
     .option('--store-url <url>', 'where images are published: s3://bucket/prefix, or file:/srv/templates', 's3://templates')
     .option('--endpoint <url>', 'where S3 is spoken, when it is not AWS')
@@ -27,7 +27,7 @@ export function initCommand(run: Run): Command {
       'after',
       examples(
         ['gabarit init templates', 'With a workflow for GitHub.'],
-        ['gabarit init templates --ci gitlab --from debian-13 --name database', 'For GitLab, with another first template.'],
+        ['gabarit init templates --ci gitlab --from debian-12 --name database', 'For GitLab, with another first template.'],
         ['gabarit init templates --store-url s3://images --endpoint https://s3.example.org', 'Published to an S3 of your own.'],
       ),
     )

@@ -3,11 +3,14 @@ import { formatSize } from '../../model/size.ts';
 import type { Style } from '../style.ts';
 import { formatDuration, shortPath, table } from './words.ts';
 
-/** What stands at the end of `gabarit build`: what was made and where, how long each step took, and what to do next. Errors follow by themselves. */
-export function buildSummary(results: readonly BuildResult[], style: Style): string {
+/**
+ * What stands at the end of `gabarit build`: what was made and where, how long each step took, and what to do next, with a
+ * store of the configuration. Errors follow by themselves.
+ */
+export function buildSummary(results: readonly BuildResult[], style: Style, stores: readonly string[]): string {
   const [only] = results;
   const lines = results.length === 1 && only ? oneBuild(only, style) : severalBuilds(results, style);
-  const next = nextCommands(results);
+  const next = nextCommands(results, stores[0] ?? 'file:/srv/templates');
   if (next.length > 0) lines.push('', 'Next:', ...next.map((command) => `  ${command}`));
   return lines.length === 0 ? '' : `\n${lines.join('\n')}\n`;
 }
@@ -49,7 +52,7 @@ function paint(line: string, result: BuildResult | undefined, style: Style): str
   return result?.outcome === 'cancelled' ? style.warning(line) : line;
 }
 
-function nextCommands(results: readonly BuildResult[]): string[] {
+function nextCommands(results: readonly BuildResult[], store: string): string[] {
   const made = results.filter(({ output, error }) => output !== undefined && !error);
   const [first] = made;
   if (!first?.output) return [];
@@ -59,6 +62,6 @@ function nextCommands(results: readonly BuildResult[]): string[] {
     `gabarit verify ${folder}`,
     // Once on each machine that publishes.
     ...(isUnsigned ? ['gabarit key new'] : []),
-    `gabarit publish ${folder} --store file:/srv/templates`,
+    `gabarit publish ${folder} --store ${store}`,
   ];
 }

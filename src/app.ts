@@ -187,6 +187,8 @@ export interface App {
   checkSecrets(maxAgeDays: number): Promise<SecretFact[]>;
   /** Opens the store that a URL or a name of the configuration means. @throws AppError USAGE, CONFIG_INVALID */
   store(reference: string): Store;
+  /** The value of a credential reference. @throws AppError CONFIG_INVALID */
+  credential(reference: string): Promise<string>;
   /** Opens the database of the server: PostgreSQL when the configuration names one, else the one in the state folder. @throws AppError DATABASE_IN_USE */
   database(): Promise<Database>;
   ci: Ci;
@@ -410,6 +412,7 @@ export async function createApp(flags: ConfigFlags, surroundings: NodeJS.Process
     },
     keys,
     store: (reference) => openStore(reference, stores),
+    credential: (reference) => readCredential(reference, environment),
     ci: openCi({
       load,
       ownFolders: config.templateDirs.slice(0, -1),

@@ -1,5 +1,6 @@
 import { apiPrefix, type AnswerOf, type CallOf, type RouteKey } from '../model/api/contract.ts';
 import type { Problem } from '../model/api/contract-type.ts';
+import type { ApiJobEvent } from '../model/api/jobs.ts';
 import { AppError, type ErrorCode, errorTable } from '../util/errors.ts';
 
 /** The API for TypeScript: `await client.call('GET /images/:template/:version', { params: { template, version } })`. */
@@ -7,7 +8,9 @@ export interface ApiClient {
   /** @throws AppError with the code of the server; TARGET_UNREACHABLE when it does not answer */
   call<K extends RouteKey>(route: K, asked: CallOf<K> & { idempotencyKey?: string; signal?: AbortSignal }): Promise<AnswerOf<K>>;
   /** The events of a job from `after` on, until it ends. A connection that breaks is opened again: nothing is missed, nothing comes twice. */
-  events(job: string, after?: number, signal?: AbortSignal): AsyncGenerator<{ seq: number; event: { type: string } }>;
+  events(job: string, after?: number, signal?: AbortSignal): AsyncGenerator<ApiJobEvent>;
+  /** The events of a job that there are now. */
+  milestones(job: string): Promise<ApiJobEvent[]>;
 }
 
 export interface ClientOptions {
@@ -75,6 +78,15 @@ export function openClient({ url, token, fetch = globalThis.fetch }: ClientOptio
       const text = await answer.text();
       return (text === '' ? undefined : JSON.parse(text)) as AnswerOf<typeof route>;
     },
+    async milestones(job) {
+      const answer = await send(`/jobs/${encodeURIComponent(job)}/events?follow=false`, { headers: authorization });
+      const found: ApiJobEvent[] = [];
+      for await (const { name, data } of messagesOf(answer)) {
+        if (name === 'end') return found;
+        found.push(JSON.parse(data) as ApiJobEvent);
+      }
+      throw new AppError('TARGET_UNREACHABLE', `The connection to ${url} broke off`, { hint: 'Try again.' });
+    },
     async *events(job, after = 0, signal = new AbortController().signal) {
       let seen = after;
       for (let attempt = 0; attempt < mostAttempts && !signal.aborted; attempt += 1) {
@@ -85,7 +97,7 @@ export function openClient({ url, token, fetch = globalThis.fetch }: ClientOptio
         try {
           for await (const { name, data } of messagesOf(answer)) {
             if (name === 'end') return;
-            const event = JSON.parse(data) as { seq: number; event: { type: string } };
+            const event = JSON.parse(data) as ApiJobEvent;
             seen = event.seq;
             attempt = 0;
             yield event;

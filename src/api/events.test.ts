@@ -126,6 +126,67 @@ test('the stream of all jobs tells of each that changes, to those who may see it
   expect(his).not.toContain(id);
 });
 
+/** What the stream of all jobs says first, so that who is cut off before anything changes misses nothing. */
+async function placeNow(): Promise<string> {
+  const answer = await fetch(`${world.url}${apiPrefix}/events`, { headers: { authorization: `Bearer ${world.token}` } });
+  let text = '';
+  let place: string | undefined;
+  for await (const chunk of answer.body ?? []) {
+    text += Buffer.from(chunk).toString('utf8');
+    place = /^id: (\d+)$/m.exec(text)?.[1];
+    if (place !== undefined) break;
+  }
+  if (place === undefined) throw new Error(`no place in ${text}`);
+  return place;
+}
+
+test('whoever is cut off from the stream of all jobs goes on from his place, and hears how each job is', {
+  timeout: 120_000,
+}, async () => {
+  const { jobs } = world.served.parts;
+  let place = await placeNow();
+  const ids = new Set<string>();
+  const heard = new Map<string, string>();
+  let isDone = false;
+  const changing = (async () => {
+    for (let n = 0; n < 60; n += 1) {
+      const { job } = await jobs.enqueue({ kind: 'build', template: `cut-${n}` }, { requestedBy: 'me' });
+      ids.add(job.id);
+      if (n % 2 === 0) await jobs.cancel(job.id, 'me');
+      await new Promise((resolve) => setTimeout(resolve, 60));
+    }
+    isDone = true;
+  })();
+  let reconnects = 0;
+  const isWhole = (): boolean => isDone && [...ids].every((id, n) => heard.get(id) === (n % 2 === 0 ? 'cancelled' : 'queued'));
+  for (; !isWhole(); reconnects += 1) {
+    const cut = AbortSignal.timeout(50 + ((reconnects * 131) % 900));
+    const answer = await fetch(`${world.url}${apiPrefix}/events`, {
+      signal: cut,
+      headers: { authorization: `Bearer ${world.token}`, 'last-event-id': place },
+    }).catch(() => undefined);
+    let text = '';
+    try {
+      for await (const chunk of answer?.body ?? []) text += Buffer.from(chunk).toString('utf8');
+    } catch {
+      // Cut off, as it was to be.
+    }
+    for (const event of text.split('\n\n').slice(0, -1)) {
+      place = /^id: (\d+)$/m.exec(event)?.[1] ?? place;
+      const job = /^event: job\ndata: (.*)$/m.exec(event)?.[1];
+      if (job === undefined) continue;
+      const { id, state } = JSON.parse(job) as { id: string; state: string };
+      heard.set(id, state);
+    }
+    if (reconnects > 200) throw new Error(`missed: ${[...ids].filter((id) => !heard.has(id)).join(' ')}`);
+  }
+  await changing;
+  expect(reconnects).toBeGreaterThan(3);
+  const refused = await world.call('GET /events', { headers: { 'last-event-id': '999999999' } });
+  expect(refused.status).toBe(400);
+  for (const id of ids) await jobs.cancel(id, 'me');
+});
+
 test('a place in another stream is refused', async () => {
   const { id } = (await world.call('POST /jobs', { body: { request: { kind: 'build', template: 'debian-11' } } })).body as {
     id: string;

@@ -6,6 +6,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { makeCertificate } from '../../test/fakes/xapi/certificates.ts';
 import { adminPassword, type ApiWorld, makeApiWorld } from '../../test/api-world.ts';
 import { apiPrefix } from '../model/api/contract.ts';
+import { readLocalServer } from './access/local-access.ts';
+import { openClient } from './client.ts';
+import { pinnedFetch } from './pinned-fetch.ts';
 import { serve } from './serve.ts';
 
 let folder: string;
@@ -63,6 +66,18 @@ test('old versions of TLS, and certificates that nobody vouches for, are refused
     ask(`${apiPrefix}/health`, { maxVersion: 'TLSv1.1', minVersion: 'TLSv1', ciphers: 'DEFAULT@SECLEVEL=0' }),
   ).rejects.toThrow();
   await expect(ask(`${apiPrefix}/health`, { ca: undefined })).rejects.toThrow('self-signed');
+});
+
+test('commands on the same machine prove it by its own certificate, and no other', async () => {
+  const local = await readLocalServer(join(world.folder, 'state/server/local.json'));
+  if (local?.certificate === undefined) throw new Error('there is no server');
+  const client = openClient({ url: local.url, token: local.token, fetch: pinnedFetch(local.certificate) });
+  expect(await client.call('GET /session', {})).toMatchObject({ by: 'machine' });
+  await expect(client.call('GET /jobs/:job', { params: { job: 'none' } })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  const another = await makeCertificate(await mkdtemp(join(folder, 'other-')), '127.0.0.1', 'itself');
+  await expect(
+    openClient({ url: local.url, token: local.token, fetch: pinnedFetch(another.cert) }).call('GET /session', {}),
+  ).rejects.toMatchObject({ code: 'TARGET_UNREACHABLE' });
 });
 
 test('a server that would be unsafe does not start, or says so', async () => {

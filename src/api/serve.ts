@@ -11,7 +11,9 @@ import { contract } from '../model/api/contract.ts';
 import { readCredential } from '../util/credential.ts';
 import { AppError, errnoOf } from '../util/errors.ts';
 import { Scope } from '../util/scope.ts';
+import { userName } from '../util/user-name.ts';
 import { openLockout } from './access/attempts.ts';
+import { type LocalAccess, openLocalAccess } from './access/local-access.ts';
 import { openOidc } from './access/oidc.ts';
 import { openSessions } from './access/sessions.ts';
 import { openTokens } from './access/tokens.ts';
@@ -23,6 +25,7 @@ import { openConsoles } from './consoles.ts';
 import { addDocsPage } from './docs-page.ts';
 import { openOrigins } from './http/origin.ts';
 import { openIdempotencyKeys } from './idempotency.ts';
+import { localAccessFile } from './local-access-file.ts';
 import { followJobs } from './job-webhooks.ts';
 import { openApiOf } from './openapi.ts';
 import type { NamedStore, Parts } from './parts.ts';
@@ -102,6 +105,7 @@ export async function serve(app: App, options: ServeOptions): Promise<Served> {
     const credential = (reference: string): Promise<string> => readCredential(reference, environment);
     const { oidc } = config.server;
     let url = '';
+    let local: LocalAccess | undefined;
     const webhooks = openWebhooks(database, sealer, { allow: config.server.allowNetworks });
     const parts: Parts = {
       app,
@@ -139,7 +143,7 @@ export async function serve(app: App, options: ServeOptions): Promise<Served> {
     const serverParts = {
       handlers: allRoutes(parts),
       sessions: parts.sessions,
-      tokens: parts.tokens,
+      tokens: { find: async (token: string) => local?.find(token) ?? parts.tokens.find(token) },
       audit,
       idempotency: openIdempotencyKeys(database),
       origins,
@@ -154,6 +158,12 @@ export async function serve(app: App, options: ServeOptions): Promise<Served> {
     await addWebPage(server, options.webDist ?? join(import.meta.dirname, '../../web/dist'));
     scope.defer(() => server.close());
     url = await listen(server, options);
+    local = await openLocalAccess(localAccessFile(config.stateDir), {
+      user: userName(),
+      url: nearUrl(url),
+      certificate: tls?.cert.toString(),
+    });
+    scope.defer(() => local?.close());
 
     webhooks.start(fault);
     scope.defer(() => webhooks.close());
@@ -193,6 +203,11 @@ export async function serve(app: App, options: ServeOptions): Promise<Served> {
     await scope.close();
     throw error;
   }
+}
+
+/** From this very machine: who listens on all addresses listens on the nearest, too. */
+function nearUrl(url: string): string {
+  return url.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:');
 }
 
 /** Whoever turned the proof of certificates off for the whole process gets no server. @throws AppError CONFIG_INVALID */

@@ -137,7 +137,8 @@ export async function admit(route: RouteContract, request: FastifyRequest, conte
   states.set(request, state);
   const caller = await identify(request, context);
   if (caller) state.caller = caller;
-  if (unsafe(request.method) && caller?.by !== 'token' && !request.url.startsWith(`${apiPrefix}/hooks/`)) {
+  const isProgram = caller?.by === 'token' || caller?.by === 'machine';
+  if (unsafe(request.method) && !isProgram && !request.url.startsWith(`${apiPrefix}/hooks/`)) {
     context.origins.checkSite(request, { mustHaveOrigin: caller !== undefined });
   }
   if (route.id === 'logIn' || route.id === 'setUp') mustBeWithin(context.login, addressOf(request), 'attempts to log in');

@@ -38,6 +38,11 @@ export class EventBus {
     this.#listeners.push(listener);
   }
 
+  /** Hands on what another bus has numbered and dated: of a build on a server. */
+  pass(event: EmittedEvent): void {
+    for (const listener of this.#listeners) listener(redactDeep(event));
+  }
+
   /** An emitter for one run (a build's short name), or for the whole command. */
   emitter(run?: string): Emit {
     return (body) => {

@@ -22,6 +22,7 @@ import { inspectFile } from '../../src/pipeline/inspect-file.ts';
 import type { StepContext } from '../../src/model/step.ts';
 import { openFileStore } from '../../src/stores/file.ts';
 import { AppError } from '../../src/util/errors.ts';
+import { readCredential } from '../../src/util/credential.ts';
 import { Scope } from '../../src/util/scope.ts';
 import { type Emit, EventBus } from '../../src/util/events.ts';
 
@@ -56,6 +57,7 @@ export function fakeApp(pauseMs = 0): FakeApp {
   return {
     bus,
     requests,
+    credential: (reference) => readCredential(reference, {}),
     version: '0.1.0',
     config: {
       cacheDir: '/cache',

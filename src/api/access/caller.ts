@@ -1,11 +1,13 @@
 import { type Role, roles } from '../../model/api/contract-type.ts';
 import type { Grant } from '../../model/api/access.ts';
+import { AppError } from '../../util/errors.ts';
 
 /** Who asks. */
 export interface Caller {
   name: string;
   kind: 'local' | 'oidc';
-  by: 'session' | 'token';
+  /** `machine`: whoever may read the server's own folder (local-access.ts). */
+  by: 'session' | 'token' | 'machine';
   /** Of the session or token. */
   id: string;
   grants: Grant[];
@@ -34,4 +36,11 @@ function covers({ role, templates, channels }: Grant, wanted: Role, { template, 
 
 function matches(pattern: string, name: string): boolean {
   return pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : pattern === name;
+}
+
+/** Some things are done by people who have an account: nobody may count as two. */
+export function notAPerson(what: string): AppError {
+  return new AppError('FORBIDDEN', `The machine of the server may not ${what}: it is no account`, {
+    hint: 'Log in, or use an API token of yours: GABARIT_TOKEN.',
+  });
 }

@@ -1,7 +1,7 @@
 import type { accessContract, Me } from '../../model/api/access.ts';
 import type { Contract } from '../../model/api/contract-type.ts';
 import { AppError } from '../../util/errors.ts';
-import { may } from '../access/caller.ts';
+import { may, notAPerson } from '../access/caller.ts';
 import type { Caller } from '../access/caller.ts';
 import { mustBeStrong } from '../access/password-strength.ts';
 import { longest } from '../access/sessions.ts';
@@ -68,7 +68,7 @@ export function sessionRoutes({ app, audit, users, sessions, lockout, origins, o
     },
     'GET /session': ({ caller }) => meOf(caller),
     async 'DELETE /session'({ caller, reply }) {
-      if (caller.by === 'token') throw new AppError('USAGE', 'A token is ended by DELETE /api/v1/tokens/ID');
+      if (caller.by !== 'session') throw new AppError('USAGE', 'A token is ended by DELETE /api/v1/tokens/ID');
       await sessions.close(caller.id);
       leave({ reply });
     },
@@ -129,6 +129,7 @@ export function accountRoutes({
       return tokens.list(query.all === 'true' ? undefined : caller.name);
     },
     async 'POST /tokens'({ body, caller, about }) {
+      if (caller.by === 'machine') throw notAPerson('make tokens');
       // What is limited must not be able to make itself something less limited.
       if (caller.limits) throw new AppError('FORBIDDEN', 'A token that is limited makes no tokens');
       if (caller.by === 'token' && now().getTime() + body.days * 86_400_000 > caller.expires.getTime() + 3_600_000) {

@@ -14,6 +14,7 @@ import { lockSchema } from '../../model/lock.ts';
 import { supportOf } from '../../model/support.ts';
 import type { Verdict } from '../../model/check.ts';
 import { AppError } from '../../util/errors.ts';
+import { notAPerson } from '../access/caller.ts';
 import { download } from '../http/download.ts';
 import type { Parts } from '../parts.ts';
 import type { Handlers } from '../route.ts';
@@ -204,6 +205,7 @@ export function channelRoutes(parts: Parts): ChannelHandlers {
       });
     },
     async 'PUT /channels/:template/:channel'({ params, query, body, caller, about }) {
+      if (caller.by === 'machine') throw notAPerson('move channels');
       const { template, channel } = params;
       about({ version: body.version });
       const catalog = await catalogFor(query.store, caller.name, { allowUnsupported: body.allowUnsupported });
@@ -211,6 +213,7 @@ export function channelRoutes(parts: Parts): ChannelHandlers {
       return moved(query.store, caller.name, channel, await catalog.promote(channel, reference, body.seen));
     },
     async 'POST /channels/:template/:channel/approve'({ params, query, body, caller, about }) {
+      if (caller.by === 'machine') throw notAPerson('move channels');
       const { template, channel } = params;
       const catalog = await catalogFor(query.store, caller.name);
       const [index] = await catalog.list(template);
@@ -224,6 +227,7 @@ export function channelRoutes(parts: Parts): ChannelHandlers {
       return moved(query.store, caller.name, channel, await catalog.approve(template, channel));
     },
     async 'POST /channels/:template/:channel/rollback'({ params, query, body, caller, about }) {
+      if (caller.by === 'machine') throw notAPerson('move channels');
       const { template, channel } = params;
       const catalog = await catalogFor(query.store, caller.name);
       const [index] = await catalog.list(template);

@@ -1,5 +1,7 @@
+import { readChanges, unknownPlace } from '../../jobs/job-changes.ts';
 import { jobsChannel } from '../../jobs/job-events.ts';
-import { requestTitle, type Job, type JobRequest } from '../../model/job.ts';
+import { readJobLog } from '../../jobs/job-log.ts';
+import { requestTitle, type Job, type JobEvent, type JobRequest, type JobState } from '../../model/job.ts';
 import type { ApiJob, ApiJobRequest, jobsContract } from '../../model/api/jobs.ts';
 import { AppError } from '../../util/errors.ts';
 import { sendEvents, type StreamedEvent } from '../event-stream.ts';
@@ -9,6 +11,8 @@ import type { Parts } from '../parts.ts';
 import type { Handlers } from '../route.ts';
 
 type JobHandlers = Handlers<typeof jobsContract>;
+/** How long a message that was missed may delay the feed of all jobs. */
+const missedMs = 5000;
 /** Milestones of one job come to no more than this. */
 const mostEvents = 20_000;
 
@@ -63,13 +67,17 @@ export function jobRoutes(parts: Parts): JobHandlers {
     throw new AppError('NOT_FOUND', `There is no job ${id}`);
   }
 
+  async function* past(id: string, after: number): AsyncGenerator<JobEvent> {
+    yield* await jobs.events(id, after, mostEvents);
+  }
+
   return {
     async 'GET /jobs'({ query, may }) {
       const { cursor, limit, state, kind, template, requestedBy, schedule } = query;
       const found = await jobs.list({
         limit,
         ...(cursor === undefined ? {} : { before: cursor }),
-        ...(state === undefined ? {} : { states: [state] }),
+        ...(state === undefined ? {} : { states: state.split(',') as JobState[] }),
         ...(kind === undefined ? {} : { kind }),
         ...(template === undefined ? {} : { template }),
         ...(requestedBy === undefined ? {} : { requestedBy }),
@@ -87,9 +95,9 @@ export function jobRoutes(parts: Parts): JobHandlers {
       if (priority > 0) must('publisher');
       if (request.kind === 'build') await app.definition(request.template);
       if (request.kind === 'deploy') for (const target of request.targets) mustBeTarget(target);
-      const { job } = await jobs.enqueue(requestOf(request), { requestedBy: caller.name, priority, labels });
+      const { job, isNew } = await jobs.enqueue(requestOf(request), { requestedBy: caller.name, priority, labels });
       about({ job: job.id, ...aboutOf(job) });
-      return apiJobOf(job);
+      return { ...apiJobOf(job), isNew };
     },
     async 'GET /jobs/:job'({ params, may }) {
       const job = await visible(params.job, may);
@@ -117,18 +125,28 @@ export function jobRoutes(parts: Parts): JobHandlers {
       await visible(params.job, may);
       return readLogLines(place, params.job, query);
     },
+    async 'GET /jobs/:job/output'({ params, query: { attempt, position }, may }) {
+      await visible(params.job, may);
+      const part = await readJobLog(place, params.job, { position, ...(attempt === undefined ? {} : { attempt }) });
+      return { attempt: part.attempt, events: part.lines.flatMap(eventOfLine), next: part.position, end: part.end };
+    },
     async 'GET /jobs/:job/events'({ params, query, may, raw, reply }) {
       await visible(params.job, may);
       const after = query.after ?? lastSeen(raw.headers['last-event-id']);
       const gone = new AbortController();
-      await sendEvents(reply, eventsOf(jobs.watch(params.job, after, gone.signal)), gone);
+      const events = query.follow === 'true' ? jobs.watch(params.job, after, gone.signal) : past(params.job, after);
+      await sendEvents(reply, eventsOf(events), gone);
       return undefined;
     },
-    async 'GET /events'({ may, reply }) {
+    async 'GET /events'({ may, raw, reply }) {
+      const seen = lastSeen(raw.headers['last-event-id']);
+      const after = seen === 0 ? undefined : String(seen);
+      // Refused before the stream begins.
+      if (after !== undefined) await readChanges(database, after);
       const gone = new AbortController();
       await sendEvents(
         reply,
-        changesOf(parts, gone.signal, (job) => may('viewer', aboutOf(job))),
+        changesOf(parts, after, gone.signal, (job) => may('viewer', aboutOf(job))),
         gone,
       );
       return undefined;
@@ -149,7 +167,7 @@ export function jobRoutes(parts: Parts): JobHandlers {
       mustAsk(must, body.request);
       const before = (await schedules.list()).find(({ id }) => id === params.schedule);
       if (before) mustAsk(must, before.request as unknown as ApiJobRequest);
-      const { cron, timezone, enabled } = body;
+      const { cron, timezone, enabled, labels } = body;
       return schedules.put({
         id: params.schedule,
         cron,
@@ -157,8 +175,8 @@ export function jobRoutes(parts: Parts): JobHandlers {
         enabled,
         request: requestOf(body.request),
         requestedBy: caller.name,
-        priority: 0,
-        labels: [],
+        priority: before?.priority ?? 0,
+        labels: labels ?? before?.labels ?? [],
       });
     },
     async 'DELETE /schedules/:schedule'({ params, must }) {
@@ -198,7 +216,16 @@ function lastSeen(header: string | string[] | undefined): number {
   const text = Array.isArray(header) ? header[0] : header;
   if (text === undefined || text === '') return 0;
   if (/^\d{1,15}$/.test(text)) return Number(text);
-  throw new AppError('USAGE', 'Last-Event-ID: is not one of this stream');
+  throw unknownPlace();
+}
+
+/** A line of a log that is no event, since it was cut off or is too long, is left out. */
+function eventOfLine(line: string): { type: string }[] {
+  try {
+    return [JSON.parse(line) as { type: string }];
+  } catch {
+    return [];
+  }
 }
 
 async function* eventsOf(events: AsyncIterable<{ seq: number }>): AsyncGenerator<StreamedEvent> {
@@ -207,28 +234,30 @@ async function* eventsOf(events: AsyncIterable<{ seq: number }>): AsyncGenerator
   yield { event: 'end', data: {} };
 }
 
-/** Each job that changes, as it is then. Several changes at once are one. */
+/**
+ * Each job that changes, as it is then; several changes at once are one. Only the last of what was read together carries the place after it:
+ * who is cut off before it gets all of them again.
+ */
 async function* changesOf(
-  { database, jobs }: Parts,
+  { database }: Parts,
+  after: string | undefined,
   signal: AbortSignal,
   isVisible: (job: Job) => boolean,
 ): AsyncGenerator<StreamedEvent> {
-  const changed = new Set<string>();
   let wake = (): void => undefined;
-  const stop = await database.listen(jobsChannel, (payload) => {
-    changed.add(payload.slice(payload.indexOf(':') + 1));
-    wake();
-  });
+  const stop = await database.listen(jobsChannel, () => wake());
   signal.addEventListener('abort', () => wake());
   try {
+    let place = after;
     while (!signal.aborted) {
-      if (changed.size === 0) await new Promise<void>((resolve) => (wake = resolve));
-      const ids = [...changed];
-      changed.clear();
-      for (const id of ids) {
-        const job = await jobs.get(id).catch(() => undefined); // It was removed meanwhile.
-        if (job && isVisible(job)) yield { event: 'job', data: apiJobOf(job) };
-      }
+      const news = new Promise<void>((resolve) => (wake = resolve));
+      const { jobs, next, isFull } = await readChanges(database, place);
+      for (const job of jobs) if (isVisible(job)) yield { event: 'job', data: apiJobOf(job) };
+      // Also at the beginning, so that who is cut off before anything changes has a place to go on from.
+      if (next !== place && (jobs.length > 0 || place === undefined)) yield { event: 'place', id: next, data: {} };
+      place = next;
+      if (isFull) continue;
+      await Promise.race([news, new Promise((resolve) => setTimeout(resolve, missedMs))]);
       await new Promise((resolve) => setTimeout(resolve, 200));
     }
   } finally {

@@ -2,10 +2,15 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import type { BuildRequest, BuildResult } from '../../model/build.ts';
 import { AppError } from '../../util/errors.ts';
 import type { Run } from '../context.ts';
+import type { ServerBuild } from '../queue/build-on-server.ts';
 import { examples } from '../help-text.ts';
 import { errorJson, exitCodeOf } from '../render/error.ts';
+import { type ServerOptions, withServerOptions } from '../server-option.ts';
 
-interface Options {
+interface Options extends ServerOptions {
+  store?: string;
+  channel?: string;
+  detach?: boolean;
   jobs: number;
   force?: boolean;
   formats?: string[];
@@ -19,7 +24,7 @@ interface Options {
 }
 
 export function buildCommand(run: Run): Command {
-  return new Command('build')
+  const command = new Command('build')
     .summary('build images from templates')
     .description(
       'Builds images from templates: disk, checks and manifest, in out/TEMPLATE/VERSION.\nWhat has not changed since an earlier build is taken from the cache; a build that was stopped goes on where it was.',
@@ -40,6 +45,9 @@ export function buildCommand(run: Run): Command {
       ]),
     )
     .option('--verify', 'then boot it, as "gabarit verify" does')
+    .option('--store <store>', 'with --server: publish it to this store of the server')
+    .option('--channel <name>', 'with --server: publish it, and let this channel point at it')
+    .option('--detach', 'with --server: do not watch it')
     .addHelpText(
       'after',
       examples(
@@ -53,10 +61,21 @@ export function buildCommand(run: Run): Command {
         ['gabarit build debian-12 --formats qcow2,vhd,vmdk,ova,xva', 'One disk in every format.'],
         ['gabarit plan debian-12 --json > plan.json && gabarit build --plan plan.json', 'Build the same packages again later.'],
         ['dir=$(gabarit build debian-12 --quiet)', 'In a script: the output folder, and nothing else.'],
+        [
+          'gabarit build debian-12 --server local --channel dev',
+          'Let the server on this machine build and publish it, and watch.',
+        ],
+        ['gabarit build debian-12 --server https://gabarit.example --detach', 'Ask for it, and go home.'],
       ),
     )
     .action((templates: string[], options: Options) =>
-      run(async ({ globals, style, signal, openApp, answer, showError }) => {
+      run(async (context) => {
+        const { globals, style, signal, openApp, answer, showError } = context;
+        if (options.server !== undefined) {
+          const { buildByServer } = await import('./build-by-server.ts');
+          return buildByServer(context, serverBuildOf(templates, options));
+        }
+        refuse(options, ['store', 'channel', 'detach'], 'is for builds by a server: name it by --server');
         if (options.plan !== undefined && templates.length > 0) {
           throw new AppError('USAGE', '--plan names what to build: name no template beside it');
         }
@@ -71,7 +90,38 @@ export function buildCommand(run: Run): Command {
         return Math.max(0, ...results.map(({ error }) => (error ? exitCodeOf(error) : 0)));
       }),
     );
+  return withServerOptions(command);
 }
+
+/** What only one of the two ways to build knows is refused in the other, not ignored. */
+function refuse(options: Options, names: readonly (keyof Options)[], why: string): void {
+  const given = names.find((name) => options[name] !== undefined && options[name] !== false);
+  if (given === undefined) return;
+  const flag = given.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  throw new AppError('USAGE', `--${flag} ${why}`);
+}
+
+function serverBuildOf(templates: string[], options: Options): ServerBuild & { server: ServerOptions; detach: boolean } {
+  refuse(options, hereOnly, 'is for builds on this machine: a server does not know it');
+  if (options.jobs !== 1) throw new AppError('USAGE', '--jobs is for builds on this machine: a server has its own limit');
+  if (templates.length === 0) throw new AppError('USAGE', 'Say which template is to be built');
+  const { server, tokenFile, store, channel, detach, force, verify, offline, formats } = options;
+  return {
+    templates,
+    store,
+    channel,
+    detach: detach === true,
+    server: { ...(server === undefined ? {} : { server }), ...(tokenFile === undefined ? {} : { tokenFile }) },
+    build: {
+      ...(force === true ? { force } : {}),
+      ...(verify === true ? { verify } : {}),
+      ...(offline === true ? { offline } : {}),
+      ...(formats === undefined ? {} : { formats }),
+    },
+  };
+}
+
+const hereOnly = ['plan', 'allowEndOfLife', 'checkReproducible', 'newerThan', 'onError'] as const;
 
 function requestOf(templates: string[], options: Options, outputDir: string): BuildRequest {
   return {

@@ -1,11 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
 import type { Job, JobState } from '../../model/job.ts';
 import { AppError } from '../../util/errors.ts';
 import type { EmittedEvent } from '../../util/events.ts';
-import { userName } from '../../util/user-name.ts';
 import type { Run } from '../context.ts';
 import { examples } from '../help-text.ts';
+import { type ServerOptions, withServerOptions } from '../server-option.ts';
 
 const states = ['queued', 'running', 'done', 'failed', 'cancelled'];
 
@@ -13,13 +12,13 @@ export function jobsCommand(run: Run): Command {
   return new Command('jobs')
     .summary('look at queued and running jobs, cancel them, try again')
     .description(
-      'Looks after the jobs of a server: in the database that DATABASE_URL names, or in the state folder of this host while no server runs on it.',
+      'Looks after the jobs of a server: of the one that --server names, else of the one that runs on this machine, else in the database that DATABASE_URL names or that lies in the state folder.',
     )
-    .addCommand(listCommand(run))
-    .addCommand(showCommand(run))
-    .addCommand(logsCommand(run))
-    .addCommand(cancelCommand(run))
-    .addCommand(retryCommand(run));
+    .addCommand(withServerOptions(listCommand(run)))
+    .addCommand(withServerOptions(showCommand(run)))
+    .addCommand(withServerOptions(logsCommand(run)))
+    .addCommand(withServerOptions(cancelCommand(run)))
+    .addCommand(withServerOptions(retryCommand(run)));
 }
 
 function listCommand(run: Run): Command {
@@ -31,9 +30,13 @@ function listCommand(run: Run): Command {
     .option('--limit <n>', 'no more than so many', '50')
     .addHelpText(
       'after',
-      examples(['gabarit jobs ls', 'The last fifty.'], ['gabarit jobs ls --state queued,running', 'What waits and what runs.']),
+      examples(
+        ['gabarit jobs ls', 'The last fifty.'],
+        ['gabarit jobs ls --state queued,running', 'What waits and what runs.'],
+        ['GABARIT_TOKEN=gbt_... gabarit jobs ls --server https://gabarit.example', 'Of a server elsewhere.'],
+      ),
     )
-    .action((options: { state?: string; template?: string; limit: string }) =>
+    .action((options: ServerOptions & { state?: string; template?: string; limit: string }) =>
       run(async ({ style, openApp, answer }) => {
         const wanted = options.state?.split(',') ?? [];
         const unknown = wanted.find((state) => !states.includes(state));
@@ -41,13 +44,13 @@ function listCommand(run: Run): Command {
           throw new AppError('USAGE', `"${unknown}" is not a state of a job`, { hint: `There are: ${states.join(', ')}.` });
         if (!/^[1-9]\d{0,2}$/.test(options.limit) || Number(options.limit) > 500)
           throw new AppError('USAGE', `--limit ${options.limit} is not a number from 1 to 500`);
-        const [{ withJobs }, { jobsText }] = await Promise.all([import('../open-jobs.ts'), import('../render/jobs.ts')]);
+        const [{ withQueue }, { jobsText }] = await Promise.all([import('../queue/with-queue.ts'), import('../render/jobs.ts')]);
         const filter = {
           ...(wanted.length > 0 ? { states: wanted as JobState[] } : {}),
           ...(options.template === undefined ? {} : { template: options.template }),
           limit: Number(options.limit),
         };
-        const found = await withJobs(await openApp({ kind: 'data' }), ({ jobs }) => jobs.list(filter));
+        const found = await withQueue(await openApp({ kind: 'data' }), options, (queue) => queue.list(filter));
         answer(found, () => jobsText(found, style));
       }),
     );
@@ -59,11 +62,11 @@ function showCommand(run: Run): Command {
     .description('Shows a job and its milestones.')
     .argument('<job>', 'its id')
     .addHelpText('after', examples(['gabarit jobs show 1f0c2a9b4d77', 'How far it is, or why it failed.']))
-    .action((id: string) =>
+    .action((id: string, options: ServerOptions) =>
       run(async ({ style, openApp, answer }) => {
-        const [{ withJobs }, { jobText }] = await Promise.all([import('../open-jobs.ts'), import('../render/jobs.ts')]);
-        const [job, events] = await withJobs(await openApp({ kind: 'data' }), ({ jobs }) =>
-          Promise.all([jobs.get(id), jobs.events(id, 0)]),
+        const [{ withQueue }, { jobText }] = await Promise.all([import('../queue/with-queue.ts'), import('../render/jobs.ts')]);
+        const [job, events] = await withQueue(await openApp({ kind: 'data' }), options, (queue) =>
+          Promise.all([queue.get(id), queue.milestones(id)]),
         );
         answer({ ...job, events }, () => jobText(job, events, style));
       }),
@@ -78,28 +81,32 @@ function logsCommand(run: Run): Command {
     .option('--attempt <n>', 'of an earlier attempt')
     .option('-f, --follow', 'go on until it ends')
     .addHelpText('after', examples(['gabarit jobs logs 1f0c2a9b4d77 --follow', 'Watch it.']))
-    .action((id: string, options: { attempt?: string; follow?: boolean }) =>
+    .action((id: string, { attempt, follow, ...server }: ServerOptions & { attempt?: string; follow?: boolean }) =>
       run(async ({ globals, style, signal, openApp, print }) => {
-        const [{ withJobs }, { plainRenderer }, { readJobLog }] = await Promise.all([
-          import('../open-jobs.ts'),
+        if (attempt !== undefined && !/^[1-9]\d{0,5}$/.test(attempt))
+          throw new AppError('USAGE', `--attempt ${attempt} is not a number from 1`);
+        const [{ withQueue }, { plainRenderer }, { followJob }] = await Promise.all([
+          import('../queue/with-queue.ts'),
           import('../render/plain.ts'),
-          import('../../jobs/job-log.ts'),
+          import('../queue/follow-job.ts'),
         ]);
-        const app = await openApp({ kind: 'data' });
         const shown = plainRenderer({ write: print }, { style, several: false, verbose: true });
-        await withJobs(app, async ({ db, jobs, stateDir }) => {
-          await jobs.get(id);
-          let place: { attempt?: number; position: number } = { position: 0 };
-          if (options.attempt !== undefined) place = { attempt: Number(options.attempt), position: 0 };
-          for (;;) {
-            const part = await readJobLog({ db, stateDir }, id, place);
-            for (const line of part.lines) {
-              if (globals.json) print(`${line}\n`);
-              else shown.handle(JSON.parse(line) as EmittedEvent);
-            }
-            place = { attempt: part.attempt, position: part.position };
-            if (part.end || (part.lines.length === 0 && !options.follow)) return;
-            if (part.lines.length === 0) await sleep(500, undefined, { signal });
+        const show = (event: EmittedEvent): void => {
+          if (globals.json) print(`${JSON.stringify(event)}\n`);
+          else shown.handle(event);
+        };
+        await withQueue(await openApp({ kind: 'data' }), server, async (queue) => {
+          const first = attempt === undefined ? Math.max(1, (await queue.get(id)).attempt) : Number(attempt);
+          if (follow) {
+            for await (const event of followJob(queue, id, first, signal)) show(event);
+            return;
+          }
+          await queue.get(id);
+          for (let position = 0; ; ) {
+            const { events, next, end } = await queue.output(id, { attempt: first, position });
+            for (const event of events) show(event);
+            if (end || next === position) return;
+            position = next;
           }
         });
       }),
@@ -112,12 +119,12 @@ function cancelCommand(run: Run): Command {
     .description('Ends a job: at once when it waits, within five seconds when it runs. Finished steps are kept.')
     .argument('<job...>', 'ids')
     .addHelpText('after', examples(['gabarit jobs cancel 1f0c2a9b4d77', 'End it.']))
-    .action((ids: string[]) =>
+    .action((ids: string[], options: ServerOptions) =>
       run(async ({ style, openApp, answer }) => {
-        const [{ withJobs }, { jobsText }] = await Promise.all([import('../open-jobs.ts'), import('../render/jobs.ts')]);
+        const [{ withQueue }, { jobsText }] = await Promise.all([import('../queue/with-queue.ts'), import('../render/jobs.ts')]);
         const ended: Job[] = [];
-        await withJobs(await openApp({ kind: 'data' }), async ({ jobs }) => {
-          for (const id of ids) ended.push(await jobs.cancel(id, userName()));
+        await withQueue(await openApp({ kind: 'data' }), options, async (queue) => {
+          for (const id of ids) ended.push(await queue.cancel(id));
         });
         answer(ended, () => jobsText(ended, style));
       }),
@@ -137,12 +144,10 @@ function retryCommand(run: Run): Command {
         ['gabarit jobs retry 1f0c2a9b4d77 --from provision', 'Provision again, then all the rest.'],
       ),
     )
-    .action((id: string, { from }: { from?: string }) =>
+    .action((id: string, { from, ...server }: ServerOptions & { from?: string }) =>
       run(async ({ style, openApp, answer }) => {
-        const [{ withJobs }, { jobsText }] = await Promise.all([import('../open-jobs.ts'), import('../render/jobs.ts')]);
-        const job = await withJobs(await openApp({ kind: 'data' }), ({ jobs }) =>
-          jobs.retry(id, { by: userName(), ...(from === undefined ? {} : { from }) }),
-        );
+        const [{ withQueue }, { jobsText }] = await Promise.all([import('../queue/with-queue.ts'), import('../render/jobs.ts')]);
+        const job = await withQueue(await openApp({ kind: 'data' }), server, (queue) => queue.retry(id, from));
         answer(job, () => jobsText([job], style));
       }),
     );

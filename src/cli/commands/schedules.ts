@@ -1,27 +1,28 @@
 import { Command } from 'commander';
 import type { JobRequest, ScheduleStatus } from '../../model/job.ts';
 import { AppError } from '../../util/errors.ts';
-import { userName } from '../../util/user-name.ts';
 import type { Context, Run } from '../context.ts';
 import { examples } from '../help-text.ts';
-import type { OpenedJobs } from '../open-jobs.ts';
+import type { Queue } from '../queue/queue.ts';
+import { type ServerOptions, withServerOptions } from '../server-option.ts';
 
 export function schedulesCommand(run: Run): Command {
   return new Command('schedules')
     .summary('jobs that the clock asks for')
     .description('Looks after jobs that the clock asks for: nightly builds, retention, checks of what is published.')
-    .addCommand(listCommand(run))
-    .addCommand(addCommand(run))
-    .addCommand(removeCommand(run))
-    .addCommand(runNowCommand(run));
+    .addCommand(withServerOptions(listCommand(run)))
+    .addCommand(withServerOptions(addCommand(run)))
+    .addCommand(withServerOptions(removeCommand(run)))
+    .addCommand(withServerOptions(runNowCommand(run)));
 }
 
 async function onSchedules(
   { style, openApp, answer }: Context,
-  work: (opened: OpenedJobs) => Promise<ScheduleStatus[]>,
+  options: ServerOptions,
+  work: (queue: Queue) => Promise<ScheduleStatus[]>,
 ): Promise<void> {
-  const [{ withJobs }, { schedulesText }] = await Promise.all([import('../open-jobs.ts'), import('../render/jobs.ts')]);
-  const found = await withJobs(await openApp({ kind: 'data' }), work);
+  const [{ withQueue }, { schedulesText }] = await Promise.all([import('../queue/with-queue.ts'), import('../render/jobs.ts')]);
+  const found = await withQueue(await openApp({ kind: 'data' }), options, work);
   answer(found, () => schedulesText(found, style));
 }
 
@@ -30,10 +31,10 @@ function listCommand(run: Run): Command {
     .summary('list schedules')
     .description('Lists schedules, and when each is due next.')
     .addHelpText('after', examples(['gabarit schedules ls', 'What is due when.']))
-    .action(() => run((context) => onSchedules(context, ({ schedules }) => schedules.list())));
+    .action((options: ServerOptions) => run((context) => onSchedules(context, options, (queue) => queue.schedules())));
 }
 
-interface AddFlags {
+interface AddFlags extends ServerOptions {
   build?: string;
   recheck?: string;
   retention?: boolean;
@@ -81,14 +82,12 @@ function addCommand(run: Run): Command {
     )
     .action((name: string, cron: string, flags: AddFlags) =>
       run((context) =>
-        onSchedules(context, async ({ schedules }) => [
-          await schedules.put({
+        onSchedules(context, flags, async (queue) => [
+          await queue.putSchedule({
             id: nameOf(name),
             cron,
             timezone: flags.timezone,
             request: requestOf(flags),
-            requestedBy: userName(),
-            priority: 0,
             labels: flags.labels?.split(',') ?? [],
             enabled: flags.off !== true,
           }),
@@ -133,11 +132,11 @@ function removeCommand(run: Run): Command {
     .description('Removes a schedule. Jobs that it asked for already stay.')
     .argument('<name>')
     .addHelpText('after', examples(['gabarit schedules rm nightly', 'No more of it.']))
-    .action((name: string) =>
+    .action((name: string, options: ServerOptions) =>
       run((context) =>
-        onSchedules(context, async ({ schedules }) => {
-          await schedules.remove(name);
-          return schedules.list();
+        onSchedules(context, options, async (queue) => {
+          await queue.removeSchedule(name);
+          return queue.schedules();
         }),
       ),
     );
@@ -149,10 +148,10 @@ function runNowCommand(run: Run): Command {
     .description('Queues the job of a schedule now; when it is due next stays as it is.')
     .argument('<name>')
     .addHelpText('after', examples(['gabarit schedules run nightly', 'Not to wait for the night.']))
-    .action((name: string) =>
+    .action((name: string, options: ServerOptions) =>
       run(async ({ style, openApp, answer }) => {
-        const [{ withJobs }, { jobsText }] = await Promise.all([import('../open-jobs.ts'), import('../render/jobs.ts')]);
-        const { job } = await withJobs(await openApp({ kind: 'data' }), ({ schedules }) => schedules.runNow(name, userName()));
+        const [{ withQueue }, { jobsText }] = await Promise.all([import('../queue/with-queue.ts'), import('../render/jobs.ts')]);
+        const job = await withQueue(await openApp({ kind: 'data' }), options, (queue) => queue.runSchedule(name));
         answer(job, () => jobsText([job], style));
       }),
     );

@@ -30,7 +30,7 @@ export const meSchema = z
     name: z.string(),
     kind: z.enum(['local', 'oidc']),
     grants: z.array(grantSchema),
-    by: z.enum(['session', 'token']),
+    by: z.enum(['session', 'token', 'machine']),
     expires: z.string().describe('When the session or token ends'),
   })
   .meta({ id: 'Me' });
@@ -54,7 +54,7 @@ export const auditEntrySchema = z
     number: z.int().describe('From 1, without gaps'),
     time: z.string(),
     who: z.string(),
-    by: z.enum(['session', 'token', 'webhook', 'server', 'nobody']),
+    by: z.enum(['session', 'token', 'machine', 'webhook', 'server', 'nobody']),
     address: z.string().optional(),
     action: z.string().describe('The id of the route, or what the server did'),
     on: z.record(z.string(), z.string()).describe('What it was about'),

@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { type jobEventSchema, jobSchema, jobStateSchema, scheduleSchema, scheduleStatusSchema, workerSchema } from '../job.ts';
 import { channelNameSchema, type Contract, idSchema, nameSchema, pageOf, pageQuery } from './contract-type.ts';
 
+const states = jobStateSchema.options.join('|');
+
 const imageReference = z
   .string()
   .regex(/^[a-z0-9][a-z0-9._-]{0,62}(@[a-z0-9][a-z0-9.:-]{0,80})?$/, 'must be a reference such as debian-12@stable')
@@ -95,7 +97,11 @@ export const jobsContract = {
     needs: 'viewer',
     query: z.object({
       ...pageQuery,
-      state: jobStateSchema.optional(),
+      state: z
+        .string()
+        .regex(new RegExp(`^(${states})(,(${states})){0,4}$`), 'must be states of jobs, with commas between')
+        .optional()
+        .describe('One or several, with commas between: `queued,running`'),
       kind: z.enum(['build', 'publish', 'verify', 'recheck', 'deploy', 'retention']).optional(),
       template: nameSchema.optional(),
       requestedBy: nameSchema.optional(),
@@ -113,7 +119,7 @@ export const jobsContract = {
       priority: z.int().min(-10).max(10).default(0).describe('The higher the earlier; above 0 for publishers'),
       labels: z.array(nameSchema).max(20).default([]).describe('Only a worker that has all of these takes it'),
     }),
-    answer: apiJobSchema,
+    answer: z.object({ ...apiJobSchema.shape, isNew: z.boolean().describe('Whether it was put into the queue by this request') }),
     status: 201,
     idempotent: true,
   },
@@ -177,19 +183,46 @@ export const jobsContract = {
       end: z.boolean().describe('No more will come in this attempt'),
     }),
   },
+  'GET /jobs/:job/output': {
+    id: 'readOutput',
+    tag: 'Jobs',
+    title: 'All that it said, as the events that it said, from a byte on',
+    needs: 'viewer',
+    params: job,
+    query: z.object({
+      attempt: z.coerce.number().int().min(1).optional().describe('The last one by default'),
+      position: z.coerce
+        .number()
+        .int()
+        .min(0)
+        .max(2 ** 40)
+        .default(0)
+        .describe('`next` of the part before'),
+    }),
+    answer: z.object({
+      attempt: z.int(),
+      events: z.array(z.looseObject({ type: z.string() })),
+      next: z.int().describe('`position` of what comes after'),
+      end: z.boolean().describe('No more will come in this attempt'),
+    }),
+  },
   'GET /jobs/:job/events': {
     id: 'followJob',
     tag: 'Jobs',
     title: 'Its milestones as they happen (SSE), after Last-Event-ID',
     needs: 'viewer',
     params: job,
-    query: z.object({ after: z.coerce.number().int().min(0).optional().describe('Instead of the header Last-Event-ID') }),
+    query: z.object({
+      after: z.coerce.number().int().min(0).optional().describe('Instead of the header Last-Event-ID'),
+      follow: z.enum(['true', 'false']).default('true').describe('`false`: only those that there are'),
+    }),
     media: 'text/event-stream',
   },
   'GET /events': {
     id: 'followAll',
     tag: 'Jobs',
-    title: 'Jobs as they change (SSE): each event is a job as it is now',
+    title:
+      'Jobs as they change (SSE), after Last-Event-ID: each event `job` is one as it is now; `place` carries the id to go on from',
     needs: 'viewer',
     media: 'text/event-stream',
   },
@@ -236,6 +269,11 @@ export const jobsContract = {
       cron: scheduleSchema.shape.cron.max(100),
       timezone: z.string().max(64).default('UTC'),
       request: apiJobRequestSchema,
+      labels: z
+        .array(nameSchema)
+        .max(20)
+        .optional()
+        .describe('Only a worker that has all of these takes its jobs; as before by default'),
       enabled: z.boolean().default(true),
     }),
     answer: apiScheduleSchema,

@@ -3,7 +3,6 @@ import { IconChevronDown, IconPlayerStop, IconRefresh } from '@tabler/icons-reac
 import { useNavigate } from '@tanstack/react-router';
 import type { ReactElement } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { AnswerOf } from '../../../src/model/api/contract.ts';
 import type { ApiJobDetail } from '../../../src/model/api/jobs.ts';
 import { useChange } from '../../api/change.ts';
 import { useMay } from '../../api/session.ts';
@@ -16,7 +15,7 @@ export function JobActions({ job }: { job: ApiJobDetail }): ReactElement | null 
   const may = useMay();
   const navigate = useNavigate();
   const onError = (error: Error): void => announce(error.message);
-  const show = ({ id }: AnswerOf<'POST /jobs'>): void => void navigate({ to: '/jobs/$job', params: { job: id } });
+  const show = ({ id }: { id: string }): void => void navigate({ to: '/jobs/$job', params: { job: id } });
   const cancel = useChange('POST /jobs/:job/cancel', ['GET /jobs/:job', 'GET /jobs'], () => announce(t('job.cancelled')));
   const retry = useChange('POST /jobs/:job/retry', ['GET /jobs/:job', 'GET /jobs'], show);
   const again = useChange('POST /jobs', ['GET /jobs'], show);

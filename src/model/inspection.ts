@@ -14,6 +14,20 @@ export interface Inspection {
   /** The disks in it; one, except in formats of whole machines. */
   disks: DiskInspection[];
   medium?: MediumInspection;
+  /** Of an image that was built here: the list of its components, which lies beside it. */
+  components?: ComponentsInspection;
+}
+
+export interface ComponentsInspection {
+  file: string;
+  /** `CycloneDX 1.6` */
+  format: string;
+  packages: number;
+  /** How many of them name the SHA-256 of the package file that they came from, and how many their licences. */
+  withDigest: number;
+  withLicence: number;
+  /** The manifest beside it names this file by its size, and the list by its digest. */
+  ofThisImage: boolean;
 }
 
 export interface DiskInspection {

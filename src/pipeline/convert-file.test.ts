@@ -1,10 +1,14 @@
 import { copyFile, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { builtOf, type Disk, type TestFolder, testFolder, vmOf, writeDisk } from '../../test/disks.ts';
+import { writeOutputFolder } from '../../test/fakes/output-folder.ts';
 import * as registry from '../formats/index.ts';
 import type { ConversionRequest } from '../model/conversion.ts';
+import { digestOf } from '../util/digest.ts';
 import { convertFile } from './convert-file.ts';
 import { inspectFile } from './inspect-file.ts';
+import { readManifest } from './output-folder.ts';
 
 const formats = Object.values(registry);
 const ids = formats.map(({ id }) => id);
@@ -181,4 +185,32 @@ describe('is refused, and leaves all as it was:', () => {
     await ctx.scope.close();
     expect((await readdir(folder.path)).filter((name) => name !== 'disk.raw')).toEqual(before);
   });
+});
+
+it('reads the list of components beside an image that was built, and tells when it is of another one', async () => {
+  await using folder = await testFolder();
+  const built = await writeOutputFolder(folder.file('out'), 'web', '20261126.1');
+  await copyFile(await made(folder, 'qcow2'), join(built, 'disk.qcow2'));
+  const component = (more: object): object => ({ type: 'library', name: 'x', ...more });
+  const list = JSON.stringify({
+    specVersion: '1.6',
+    components: [
+      component({ type: 'operating-system' }),
+      component({ hashes: [{}] }),
+      component({ hashes: [{}], licenses: [{}] }),
+    ],
+  });
+  await writeFile(join(built, 'sbom.cdx.json'), list);
+  const inspect = async (): Promise<unknown> => (await inspectFile(built, {}, formats, folder.ctx())).components;
+  const told = { format: 'CycloneDX 1.6', packages: 2, withDigest: 2, withLicence: 1 };
+  expect(await inspect()).toMatchObject({ ...told, ofThisImage: false });
+  const manifest = await readManifest(built);
+  const [artifact] = manifest.artifacts;
+  if (!artifact) throw new TypeError('no artifact');
+  artifact.size = (await stat(join(built, 'disk.qcow2'))).size;
+  manifest.evidence.push({ name: 'sbom.cdx.json', kind: 'sbom', size: list.length, digest: digestOf(list) });
+  await writeFile(join(built, 'manifest.json'), JSON.stringify(manifest));
+  expect(await inspect()).toMatchObject({ ...told, ofThisImage: true });
+  await writeFile(join(built, 'sbom.cdx.json'), 'no JSON');
+  expect(await inspect()).toBeUndefined();
 });

@@ -1,22 +1,29 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { inspectDisk } from '../disk/inspect-disk.ts';
 import { inspectMedium } from '../disk/inspect-medium.ts';
 import { looksLikeIso9660, openIso9660 } from '../disk/iso9660.ts';
 import type { BlockSource, FileProbe, Format, FormatFacts } from '../model/format.ts';
 import type { DiskInspection, Inspection } from '../model/inspection.ts';
+import type { Manifest } from '../model/manifest.ts';
 import type { StepContext } from '../model/step.ts';
+import { AppError } from '../util/errors.ts';
+import { componentsBeside } from './components-beside.ts';
 import { detectFormat, formatOf, probeFile } from './detect-format.ts';
 import { runTitled } from '../util/run-titled.ts';
+import { readManifest } from './output-folder.ts';
 
 /**
  * Says what a file is by its content: its format with all checksums compared, the disks in it with their partitions, and the
- * operating system there; or the medium. @throws AppError NOT_FOUND, IMAGE_INVALID, USAGE
+ * operating system there, and the list of components beside it; or the medium. A folder stands for the first image in it. @throws AppError NOT_FOUND, IMAGE_INVALID, USAGE
  */
 export async function inspectFile(
-  path: string,
+  given: string,
   { from }: { from?: string },
   formats: readonly Format[],
   ctx: StepContext,
 ): Promise<Inspection> {
+  const path = (await isFolder(given)) ? join(given, firstArtifact(await readManifest(given))) : given;
   const probe = await probeFile(path);
   const base = { schema: 'gabarit.inspection/1' as const, path, size: probe.size };
   const medium = from === undefined ? await mediumOf(probe, formats) : undefined;
@@ -25,7 +32,22 @@ export async function inspectFile(
   const { facts, checksums, disks } = await runTitled('inspect', `Reading ${format.id}`, ctx.emit, () =>
     readWhole(path, format, ctx),
   );
-  return { ...base, format: format.id, facts, ...(checksums ? { checksums } : {}), disks };
+  const components = await componentsBeside(path, probe.size);
+  return { ...base, format: format.id, facts, ...(checksums ? { checksums } : {}), disks, ...(components ? { components } : {}) };
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  // What is not there is told of by whoever opens it.
+  return stat(path).then(
+    (entry) => entry.isDirectory(),
+    () => false,
+  );
+}
+
+function firstArtifact({ artifacts, template, version }: Manifest): string {
+  const [first] = artifacts;
+  if (!first) throw new AppError('IMAGE_INVALID', `The manifest of ${template} ${version} names no image`);
+  return first.name;
 }
 
 async function readWhole(

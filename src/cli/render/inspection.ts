@@ -1,17 +1,25 @@
-import type { DiskInspection, Inspection, MediumInspection, SystemInspection } from '../../model/inspection.ts';
+import { basename } from 'node:path';
+import type {
+  ComponentsInspection,
+  DiskInspection,
+  Inspection,
+  MediumInspection,
+  SystemInspection,
+} from '../../model/inspection.ts';
 import { formatSize } from '../../model/size.ts';
 import type { Style } from '../style.ts';
 import { shortPath, table } from './words.ts';
 
 /** All that was found in a file, as lines of a name and a value. */
 export function inspectionText(found: Inspection, style: Style): string {
-  const { checksums, medium } = found;
+  const { checksums, medium, components } = found;
   const rows = [
     ['Format', found.format],
     ['File', formatSize(found.size)],
     ...Object.entries(found.facts).map(([name, value]) => [capital(name), wordOf(value)]),
     ...(checksums ? [['Checksums', `${checksums.checked} compared (${checksums.kind}), all right`]] : []),
     ...(medium ? mediumRows(medium) : []),
+    ...(components ? [['Components', componentsText(components)]] : []),
   ];
   // One width of names for all that follows.
   const width = Math.max(...[...rows, ...found.disks.flatMap(diskRows)].map(([name = '']) => name.length));
@@ -23,6 +31,11 @@ export function inspectionText(found: Inspection, style: Style): string {
     lines.push(...disk.remarks.map((remark) => `  ${style.warning('!')} ${remark}`));
   }
   return `${lines.join('\n')}\n`;
+}
+
+function componentsText({ file, format, packages, withDigest, withLicence, ofThisImage }: ComponentsInspection): string {
+  const text = `${packages} in ${basename(file)} (${format}), ${withDigest} with the digest of their package, ${withLicence} with licences`;
+  return ofThisImage ? text : `${text}; the manifest beside it does not name both`;
 }
 
 function capital(text: string): string {

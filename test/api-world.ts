@@ -5,6 +5,7 @@ import { type App, createApp } from '../src/app.ts';
 import { weakenPasswords } from '../src/api/access/password.ts';
 import { serve, type Served, type ServeOptions } from '../src/api/serve.ts';
 import type { Grant } from '../src/model/api/access.ts';
+import { jobCommand } from '../src/cli/job-command.ts';
 import { apiPrefix } from '../src/model/api/contract.ts';
 import { digestOf } from '../src/util/digest.ts';
 import { writeOutputFolder } from './fakes/output-folder.ts';
@@ -45,8 +46,13 @@ const versions: [string, string] = ['20261101.1', '20261102.1'];
 export async function makeApiWorld({
   config = '',
   environment: further = {},
+  runJobs = false,
   ...options
-}: Partial<ServeOptions> & { config?: string } = {}): Promise<ApiWorld> {
+}: Partial<ServeOptions> & {
+  config?: string;
+  /** Jobs are carried out, one at a time, by the real command line; otherwise they wait. */
+  runJobs?: boolean;
+} = {}): Promise<ApiWorld> {
   weakenPasswords(10);
   const folder = await mkdtemp(join(tmpdir(), 'api-world-'));
   const environment = {
@@ -81,6 +87,7 @@ export async function makeApiWorld({
     command: ['/bin/false'],
     environment,
     limits: { api: 1_000_000, login: 1_000_000 },
+    ...(runJobs ? { concurrency: 1, ...jobCommand({ color: false, config: configFile }, environment) } : {}),
     ...options,
   });
   const { url } = served;

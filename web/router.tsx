@@ -1,6 +1,6 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from '@tanstack/react-router';
 import { ApiError } from './api/client.ts';
-import { queryClient } from './api/query-client.ts';
+import { onLoggedOut, queryClient } from './api/query-client.ts';
 import { meQuery } from './api/session.ts';
 import { CatalogPage } from './pages/catalog/catalog-page.tsx';
 import { NotFoundPage, WrongPage } from './pages/other-pages.tsx';
@@ -125,6 +125,14 @@ export const router = createRouter({
   defaultPreload: 'intent',
   scrollRestoration: true,
 });
+
+/** To the login, and back to the same page after it. What was shown is forgotten: another person may log in. */
+onLoggedOut.act = () => {
+  const { pathname, href } = router.state.location;
+  if (pathname === '/login' || router.state.isLoading) return;
+  queryClient.clear();
+  void router.navigate({ to: '/login', search: { to: href } });
+};
 
 declare module '@tanstack/react-router' {
   interface Register {

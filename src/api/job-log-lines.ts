@@ -95,7 +95,11 @@ function sentenceOf(event: Record<string, unknown>): Pick<ApiLogLine, 'level' | 
       };
     case 'run.finished':
       return { level: outcome === 'failed' ? 'error' : 'info', message: error ?? outcome ?? '' };
+    case 'error':
+      return { level: 'error', message: message ?? '' };
     case 'step.progress':
+    // What came of it is said by the job itself.
+    case 'result':
       return undefined;
     default:
       return { level: 'info', message: message ?? type ?? '' };

@@ -158,7 +158,7 @@ test('a channel with a second approver moves when two people say so', async () =
     const { digest } = (proposed.body as { image: { digest: string } }).image;
     expect((await strict.call('GET /channels')).body).toMatchObject([
       { channel: 'dev' },
-      { channel: 'stable', version: '', needed: 2, proposals: [{ version: '20261102.1' }] },
+      { channel: 'stable', digest: 'none', needed: 2, proposals: [{ version: '20261102.1' }] },
     ]);
     expect((await strict.call('POST /channels/debian-12/stable/approve', { body: { digest } })).status).toBe(400);
     expect(

@@ -162,6 +162,10 @@ test('jobs: asked for once by key and by content, listed, cancelled, tried again
   const { id } = made.body as { id: string };
   expect((await world.call('POST /jobs', { body, headers })).body).toMatchObject({ id });
   expect((await world.call('POST /jobs', { body })).body).toMatchObject({ id });
+  // What is shown of a job can be asked for again: the store has the name by which this server knows it.
+  const { request } = made.body as { request: { publish: { store: string } } };
+  expect(request.publish.store).toBe('main');
+  expect((await world.call('POST /jobs', { body: { request } })).body).toMatchObject({ id });
   expect((await world.call('POST /jobs', { body: { request: { kind: 'build', template: 'debian-13' } }, headers })).status).toBe(
     422,
   );

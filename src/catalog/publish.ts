@@ -48,7 +48,7 @@ export async function publish(folder: string, store: Store, options: PublishOpti
       hint: 'Channels are lower-case words such as dev or stable.',
     });
   }
-  const output = await runTitled('check', 'Compare the files with the manifest', emit, () => readOutput(folder, signal), code);
+  const output = await runTitled('compare', 'Compare the files with the manifest', emit, () => readOutput(folder, signal), code);
   const signatures = (await options.signatures?.(output)) ?? [];
   const { image, incus } = await imageOf(output, signatures, store, options);
   const index = await readIndex(store, image.template, options, 'change');

@@ -45,7 +45,7 @@ export async function openJobLog({ db, stateDir }: LogPlace, job: string, attemp
       let bytes = Buffer.from(`${line}\n`);
       if (written + bytes.length > mostBytes) {
         const message = 'The log is longer than 256 MiB; the rest is left out';
-        bytes = Buffer.from(`${JSON.stringify({ type: 'log', level: 'warn', message })}\n`);
+        bytes = Buffer.from(`${JSON.stringify({ type: 'log', time: new Date().toISOString(), level: 'warn', message })}\n`);
         written = mostBytes;
       } else written += bytes.length;
       stream.write(bytes);

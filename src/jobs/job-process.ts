@@ -61,6 +61,8 @@ export async function runJobProcess(held: Held, place: ProcessPlace, signal: Abo
     if (child.pid !== undefined) {
       await note(noted, child.pid);
     }
+    // What is no event carries no time of its own.
+    const keep = (message: object): void => log.write(JSON.stringify({ time: new Date().toISOString(), ...message }));
     const say = (message: JobOrder | JobAnswer): void => void child.stdin?.write(`${JSON.stringify(message)}\n`);
     const onLine = (line: string): void => {
       const message = messageOf(line);
@@ -68,7 +70,7 @@ export async function runJobProcess(held: Held, place: ProcessPlace, signal: Abo
         const question = message as unknown as JobQuestion;
         void answer(held, question, place, signal).then((reply) => say({ type: 'answer', number: question.number, ...reply }));
       } else {
-        log.write(JSON.stringify(message));
+        keep(message);
         if (message.type === 'result') end.result = message['result'] as JobResult;
         else if (message.type === 'error') end.error = message as unknown as JobError;
         else milestones.add(message);
@@ -78,7 +80,7 @@ export async function runJobProcess(held: Held, place: ProcessPlace, signal: Abo
     if (child.stderr) {
       createInterface({ input: child.stderr }).on('line', (line) => {
         if (stderr.push(redact(line)) > 30) stderr.shift();
-        log.write(JSON.stringify({ type: 'log', level: 'error', source: 'stderr', message: redact(line) }));
+        keep({ type: 'log', level: 'error', source: 'stderr', message: redact(line) });
       });
     }
     say({ type: 'job', job, attempt, plan: held.plan, retryFrom: held.retryFrom });

@@ -59,7 +59,11 @@ export function openSchedules(db: Database): Schedules {
     },
     async runNow(id, by) {
       const { request, priority, labels } = await get(db, id);
-      return db.transaction((tx) => enqueue(tx, request, { requestedBy: by, priority, labels, schedule: id }));
+      return db.transaction(async (tx) => {
+        const asked = await enqueue(tx, request, { requestedBy: by, priority, labels, schedule: id });
+        await tx.query('UPDATE schedules SET last_job = $2 WHERE id = $1', [id, asked.job.id]);
+        return asked;
+      });
     },
   };
 }

@@ -179,8 +179,8 @@ export type Schedule = z.infer<typeof scheduleSchema>;
 /** A schedule, and what came of it. */
 export const scheduleStatusSchema = scheduleSchema.extend({
   next: z.iso.datetime().optional(),
-  last: z.iso.datetime().optional(),
-  lastJob: z.string().optional(),
+  last: z.iso.datetime().optional().describe('When it was due last'),
+  lastJob: z.string().optional().describe('The job that it or somebody asked for last'),
 });
 export type ScheduleStatus = z.infer<typeof scheduleStatusSchema>;
 

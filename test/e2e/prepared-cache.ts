@@ -23,12 +23,34 @@ export interface PreparedCache {
   planFile(name: string, extension?: string): Promise<string>;
 }
 
+/** The cache of the person who runs the tests. */
+function sharedCache(): string {
+  return process.env['GABARIT_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'gabarit');
+}
+
+/**
+ * Fills a cache of a test's own with the base layers and packages that are in the shared one, if there are any. Whatever builds
+ * beside the test then holds none of its locks, and no step of another build is reused.
+ */
+export async function copyCache(cacheDir: string): Promise<void> {
+  const shared = sharedCache();
+  const layers = join(shared, 'layers/base');
+  await mkdir(join(cacheDir, 'layers/base'), { recursive: true });
+  const names = existsSync(layers) ? await readdir(layers) : [];
+  const finished = names.filter((name) => existsSync(join(layers, name, 'layer.json')));
+  // Nothing writes into a finished layer or package: further names of the same files will do, on the same file system.
+  for (const path of [...finished.map((name) => join('layers/base', name)), 'packages']) {
+    const [source, target] = [join(shared, path), join(cacheDir, path)];
+    if (existsSync(source)) await exec(['cp', '-al', source, target]).catch(() => exec(['cp', '-a', source, target]));
+  }
+}
+
 /**
  * Prepares one from the cache of the person who runs the tests (GABARIT_CACHE), where everything that is missing is built first.
  * Plans are made there too, so that the own cache needs no package indexes.
  */
 export async function prepareCache(): Promise<PreparedCache> {
-  const shared = process.env['GABARIT_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'gabarit');
+  const shared = sharedCache();
   const folder = await mkdtemp(join(tmpdir(), 'faults-'));
   const app = await createApp({ cacheDir: shared });
   const signal = new AbortController().signal;
@@ -47,14 +69,7 @@ export async function prepareCache(): Promise<PreparedCache> {
   const [built] = await app.build({ ...request, outputDir: join(folder, 'reference') }, signal);
   if (built?.output === undefined) throw built?.error ?? new Error('nothing was built');
   const cacheDir = join(folder, 'cache');
-  await mkdir(join(cacheDir, 'layers/base'), { recursive: true });
-  // Nothing writes into a finished layer or package: further names of the same files will do, on the same file system.
-  const layers = join(shared, 'layers/base');
-  const finished = (await readdir(layers)).filter((name) => existsSync(join(layers, name, 'layer.json')));
-  for (const path of [...finished.map((name) => join('layers/base', name)), 'packages']) {
-    const [source, target] = [join(shared, path), join(cacheDir, path)];
-    await exec(['cp', '-al', source, target]).catch(() => exec(['cp', '-a', source, target]));
-  }
+  await copyCache(cacheDir);
   return {
     folder,
     cacheDir,

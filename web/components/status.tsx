@@ -7,12 +7,13 @@ import {
   IconClock,
   IconPlayerSkipForward,
   IconProgress,
+  IconTag,
 } from '@tabler/icons-react';
 import type { ReactElement, ReactNode } from 'react';
 import classes from './status.module.css';
 
 /** What a thing's state means to a person: each with its own picture, so that colour is never alone. */
-export type Tone = 'ok' | 'bad' | 'warn' | 'busy' | 'waiting' | 'skipped' | 'stopped' | 'idle';
+export type Tone = 'ok' | 'bad' | 'warn' | 'busy' | 'waiting' | 'skipped' | 'stopped' | 'idle' | 'name';
 
 const pictures = {
   ok: IconCircleCheck,
@@ -23,6 +24,8 @@ const pictures = {
   skipped: IconPlayerSkipForward,
   stopped: IconBan,
   idle: IconCircleDashed,
+  // No state at all: a channel, a label.
+  name: IconTag,
 } as const;
 
 export function Status({ tone, children }: { tone: Tone; children: ReactNode }): ReactElement {

@@ -8,6 +8,7 @@ import { ask } from '../api/ask.ts';
 import { useChange } from '../api/change.ts';
 import { useMe } from '../api/session.ts';
 import { announce } from '../components/announce.ts';
+import { ConfirmDialog } from '../components/confirm-dialog.tsx';
 import { Copyable } from '../components/digest.tsx';
 import { useFormat } from '../components/format.ts';
 import { GrantList, GrantsField, newGrant } from '../components/grants-field.tsx';
@@ -21,7 +22,11 @@ export function TokensPage(): ReactElement {
   const format = useFormat();
   const query = useQuery(ask('GET /tokens', { query: {} }));
   const [isNew, dialog] = useDisclosure(false);
-  const end = useChange('DELETE /tokens/:token', ['GET /tokens'], () => announce(t('tokens.ended')));
+  const [leaving, setLeaving] = useState<{ id: string; name: string }>();
+  const end = useChange('DELETE /tokens/:token', ['GET /tokens'], () => {
+    announce(t('tokens.ended'));
+    setLeaving(undefined);
+  });
   const head = [
     t('tokens.name'),
     t('users.may'),
@@ -40,7 +45,16 @@ export function TokensPage(): ReactElement {
         </Button>
       }
     >
-      {end.error && <ErrorBox error={end.error} />}
+      {leaving && (
+        <ConfirmDialog
+          title={t('tokens.endOf', { name: leaving.name })}
+          text={t('tokens.endHint')}
+          action={t('tokens.end')}
+          change={end}
+          onConfirm={() => end.mutate({ params: { token: leaving.id } })}
+          onClose={() => setLeaving(undefined)}
+        />
+      )}
       <Answer query={query}>
         {(tokens) =>
           tokens.length === 0 ? (
@@ -63,7 +77,7 @@ export function TokensPage(): ReactElement {
                       size="compact-sm"
                       variant="default"
                       aria-label={t('tokens.endOf', { name: token.name })}
-                      onClick={() => end.mutate({ params: { token: token.id } })}
+                      onClick={() => setLeaving(token)}
                     >
                       {t('tokens.end')}
                     </Button>

@@ -48,7 +48,7 @@ export function WorkersPage(): ReactElement {
                   <Table.Td>
                     <Group gap={4}>
                       {worker.labels.map((label) => (
-                        <Status key={label} tone="idle">
+                        <Status key={label} tone="name">
                           {label}
                         </Status>
                       ))}

@@ -194,9 +194,8 @@ export function channelRoutes(parts: Parts): ChannelHandlers {
           return {
             template,
             channel,
-            version: at?.version ?? '',
             digest: at?.digest ?? 'none',
-            promoted: at?.promoted ?? '',
+            ...(at ? { version: at.version, promoted: at.promoted } : {}),
             ...(at?.by === undefined ? {} : { by: at.by }),
             needed: approvals(channel),
             proposals: proposals.filter((proposal) => proposal.channel === channel),

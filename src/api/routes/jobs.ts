@@ -1,7 +1,7 @@
 import { readChanges, unknownPlace } from '../../jobs/job-changes.ts';
 import { jobsChannel } from '../../jobs/job-events.ts';
 import { readJobLog } from '../../jobs/job-log.ts';
-import { requestTitle, type Job, type JobEvent, type JobRequest, type JobState } from '../../model/job.ts';
+import { requestTitle, type Job, type JobEvent, type JobRequest, type JobState, type ScheduleStatus } from '../../model/job.ts';
 import type { ApiJob, ApiJobRequest, jobsContract } from '../../model/api/jobs.ts';
 import { AppError } from '../../util/errors.ts';
 import { sendEvents, type StreamedEvent } from '../event-stream.ts';
@@ -36,6 +36,17 @@ export function jobRoutes(parts: Parts): JobHandlers {
         return { ...asked, store: store(asked.store) };
     }
   }
+
+  /** The other way round: what a person asks for again is then understood. */
+  function askedOf<R extends JobRequest>(request: R): R {
+    const nameOf = (reference: string): string => parts.stores.find((store) => store.reference === reference)?.name ?? reference;
+    if (request.kind === 'build')
+      return request.publish ? { ...request, publish: { ...request.publish, store: nameOf(request.publish.store) } } : request;
+    return 'store' in request && request.store !== undefined ? { ...request, store: nameOf(request.store) } : request;
+  }
+
+  const shown = (job: Job): ApiJob => ({ ...job, request: askedOf(job.request), title: requestTitle(job.request) });
+  const shownSchedule = (schedule: ScheduleStatus): ScheduleStatus => ({ ...schedule, request: askedOf(schedule.request) });
 
   /** What somebody must be allowed to do to ask for it. */
   function mustAsk(
@@ -85,7 +96,7 @@ export function jobRoutes(parts: Parts): JobHandlers {
       });
       const last = found.at(-1);
       return {
-        items: found.filter((job) => may('viewer', aboutOf(job))).map(apiJobOf),
+        items: found.filter((job) => may('viewer', aboutOf(job))).map(shown),
         ...(found.length === limit && last ? { next: last.id } : {}),
       };
     },
@@ -97,11 +108,11 @@ export function jobRoutes(parts: Parts): JobHandlers {
       if (request.kind === 'deploy') for (const target of request.targets) mustBeTarget(target);
       const { job, isNew } = await jobs.enqueue(requestOf(request), { requestedBy: caller.name, priority, labels });
       about({ job: job.id, ...aboutOf(job) });
-      return { ...apiJobOf(job), isNew };
+      return { ...shown(job), isNew };
     },
     async 'GET /jobs/:job'({ params, may }) {
       const job = await visible(params.job, may);
-      return { ...apiJobOf(job), steps: stepsOf(await jobs.events(params.job, 0, mostEvents)) };
+      return { ...shown(job), steps: stepsOf(await jobs.events(params.job, 0, mostEvents)) };
     },
     async 'GET /jobs/:job/plan'({ params, may }) {
       await visible(params.job, may);
@@ -113,13 +124,13 @@ export function jobRoutes(parts: Parts): JobHandlers {
       const job = await visible(params.job, may);
       must('builder', aboutOf(job));
       about(aboutOf(job));
-      return apiJobOf(await jobs.cancel(params.job, caller.name));
+      return shown(await jobs.cancel(params.job, caller.name));
     },
     async 'POST /jobs/:job/retry'({ params, body, caller, must, may, about }) {
       const job = await visible(params.job, may);
       mustAsk(must, job.request as unknown as ApiJobRequest);
       about(aboutOf(job));
-      return apiJobOf(await jobs.retry(params.job, { by: caller.name, ...(body.from === undefined ? {} : { from: body.from }) }));
+      return shown(await jobs.retry(params.job, { by: caller.name, ...(body.from === undefined ? {} : { from: body.from }) }));
     },
     async 'GET /jobs/:job/log'({ params, query, may }) {
       await visible(params.job, may);
@@ -146,7 +157,7 @@ export function jobRoutes(parts: Parts): JobHandlers {
       const gone = new AbortController();
       await sendEvents(
         reply,
-        changesOf(parts, after, gone.signal, (job) => may('viewer', aboutOf(job))),
+        changesOf(parts, after, gone.signal, (job) => (may('viewer', aboutOf(job)) ? shown(job) : undefined)),
         gone,
       );
       return undefined;
@@ -162,13 +173,13 @@ export function jobRoutes(parts: Parts): JobHandlers {
       await visible(params.job, may);
       return { body: await consoles.screenshot(params.job, params.machine, signal) };
     },
-    'GET /schedules': () => schedules.list(),
+    'GET /schedules': async () => (await schedules.list()).map(shownSchedule),
     async 'PUT /schedules/:schedule'({ params, body, caller, must }) {
       mustAsk(must, body.request);
       const before = (await schedules.list()).find(({ id }) => id === params.schedule);
       if (before) mustAsk(must, before.request as unknown as ApiJobRequest);
       const { cron, timezone, enabled, labels } = body;
-      return schedules.put({
+      const put = await schedules.put({
         id: params.schedule,
         cron,
         timezone,
@@ -178,6 +189,7 @@ export function jobRoutes(parts: Parts): JobHandlers {
         priority: before?.priority ?? 0,
         labels: labels ?? before?.labels ?? [],
       });
+      return shownSchedule(put);
     },
     async 'DELETE /schedules/:schedule'({ params, must }) {
       mustAsk(must, (await schedules.get(params.schedule)).request as unknown as ApiJobRequest);
@@ -187,7 +199,7 @@ export function jobRoutes(parts: Parts): JobHandlers {
       mustAsk(must, (await schedules.get(params.schedule)).request as unknown as ApiJobRequest);
       const { job } = await schedules.runNow(params.schedule, caller.name);
       about({ job: job.id });
-      return apiJobOf(job);
+      return shown(job);
     },
     'GET /workers': () => jobs.workers(),
   };
@@ -196,10 +208,6 @@ export function jobRoutes(parts: Parts): JobHandlers {
     if (Object.hasOwn(app.config.targets, name)) return;
     throw new AppError('NOT_FOUND', `There is no target ${name}`, { hint: 'Targets are named in gabarit.yaml.' });
   }
-}
-
-export function apiJobOf(job: Job): ApiJob {
-  return { ...job, title: requestTitle(job.request) };
 }
 
 /** The template that a job is about. */
@@ -242,7 +250,7 @@ async function* changesOf(
   { database }: Parts,
   after: string | undefined,
   signal: AbortSignal,
-  isVisible: (job: Job) => boolean,
+  show: (job: Job) => ApiJob | undefined,
 ): AsyncGenerator<StreamedEvent> {
   let wake = (): void => undefined;
   const stop = await database.listen(jobsChannel, () => wake());
@@ -252,7 +260,10 @@ async function* changesOf(
     while (!signal.aborted) {
       const news = new Promise<void>((resolve) => (wake = resolve));
       const { jobs, next, isFull } = await readChanges(database, place);
-      for (const job of jobs) if (isVisible(job)) yield { event: 'job', data: apiJobOf(job) };
+      for (const job of jobs) {
+        const data = show(job);
+        if (data) yield { event: 'job', data };
+      }
       // Also at the beginning, so that who is cut off before anything changes has a place to go on from.
       if (next !== place && (jobs.length > 0 || place === undefined)) yield { event: 'place', id: next, data: {} };
       place = next;

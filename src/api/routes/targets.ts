@@ -50,7 +50,7 @@ function failureOf({ code, message, hint, faults }: AppError): {
 function resultOf({ target, outcome, plan, deployment, error }: TargetResult): {
   target: string;
   outcome: string;
-  plan?: { action: string; notes: string[] };
+  plan?: { action: 'none' | 'promote' | 'import'; notes: string[] };
   deployment?: NonNullable<TargetResult['deployment']>;
   error?: ReturnType<typeof failureOf>;
 } {

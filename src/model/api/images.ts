@@ -83,9 +83,9 @@ export const channelSummarySchema = z
   .object({
     template: z.string(),
     channel: z.string(),
-    version: z.string(),
-    digest: z.string(),
-    promoted: z.string(),
+    version: z.string().optional().describe('Missing while the channel is only proposed'),
+    digest: z.string().describe('What to say was seen when it is moved; `none` while the channel is only proposed'),
+    promoted: z.string().optional(),
     by: z.string().optional(),
     needed: z.int().describe('How many people must approve a move'),
     proposals: z.array(proposalSchema),

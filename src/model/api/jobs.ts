@@ -72,7 +72,7 @@ export type ApiJobEvent = z.infer<typeof jobEventSchema>;
 
 export const logLineSchema = z
   .object({
-    time: z.string(),
+    time: z.string().describe('Empty for a line that nobody stamped'),
     type: z.string().describe('Of the event: `log`, `step.started`, `verdict` …'),
     level: z.enum(['debug', 'info', 'warn', 'error']),
     step: z.string().optional(),

@@ -30,7 +30,7 @@ export const targetResultSchema = z
   .object({
     target: z.string(),
     outcome: z.string(),
-    plan: z.looseObject({ action: z.string(), notes: z.array(z.string()) }).optional(),
+    plan: z.looseObject({ action: z.enum(['none', 'promote', 'import']), notes: z.array(z.string()) }).optional(),
     deployment: deploymentSchema.optional(),
     error: failure.optional(),
   })

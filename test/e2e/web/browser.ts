@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { AxeBuilder } from '@axe-core/playwright';
 import { type Browser, chromium, type Page } from 'playwright-core';
 
@@ -35,12 +36,15 @@ export async function faultsOf(page: Page): Promise<string[]> {
   );
 }
 
-/** Everything that a page complains about: faults of scripts, and refusals by the content security policy. */
+/**
+ * Everything that a page complains about: faults of scripts, refusals by the content security policy, and pages that broke while they were
+ * drawn. What the server refuses is none of it: a page shows that.
+ */
 export function complaintsOf(page: Page): string[] {
   const complaints: string[] = [];
   page.on('pageerror', (error) => complaints.push(error.message));
   page.on('console', (message) => {
-    if (/Content Security Policy/.test(message.text())) complaints.push(message.text());
+    if (message.type() === 'error' && !/^Failed to load resource/.test(message.text())) complaints.push(message.text());
   });
   return complaints;
 }
@@ -48,4 +52,13 @@ export function complaintsOf(page: Page): string[] {
 /** Waits until a page has got what it asked for. One that follows events is never idle: then two seconds are enough. */
 export async function settled(page: Page): Promise<void> {
   await page.waitForLoadState('networkidle', { timeout: 2000 }).catch(() => undefined);
+  await page.locator('main [aria-busy="true"]').first().waitFor({ state: 'detached' });
+}
+
+/** For a person who wants to see what a test saw: with GABARIT_PICTURES=FOLDER, a picture of the page as it is now. */
+export async function pictureOf(page: Page, name: string): Promise<void> {
+  const folder = process.env['GABARIT_PICTURES'];
+  if (folder === undefined) return;
+  const fullPage = (await page.getByRole('dialog').count()) === 0;
+  await page.screenshot({ path: join(folder, `${name}.png`), fullPage });
 }

@@ -26,13 +26,15 @@ interface Words {
 /** What a field is called in the person's language: from the catalogue, or else as the schema says. */
 export function useWords(path: Path, schema: FieldSchema): Words {
   const { t, i18n } = useTranslation();
-  const key = nameOf(path);
-  const label = `fields.${key}.label`;
-  const description = `fields.${key}.description`;
-  const say = t as (key: string) => string;
+  // Names of fields have dots in them, with which places in the catalogue are separated otherwise.
+  const options = { keySeparator: '/' } as const;
+  const say = (part: keyof Words): string | undefined => {
+    const key = `fields/${nameOf(path)}/${part}`;
+    return i18n.exists(key, options) ? (t as (key: string, given: typeof options) => string)(key, options) : undefined;
+  };
   return {
-    label: i18n.exists(label) ? say(label) : String(path.at(-1)),
-    description: i18n.exists(description) ? say(description) : (schema.description ?? '').replaceAll('`', ''),
+    label: say('label') ?? String(path.at(-1)),
+    description: say('description') ?? (schema.description ?? '').replaceAll('`', ''),
   };
 }
 

@@ -117,7 +117,7 @@ function OpenWorkbench({ detail, schema }: { detail: ApiTemplateDetail; schema: 
             {[...faults, ...warnings].map((fault) => (
               <li key={JSON.stringify(fault)}>
                 <code>
-                  {[isOwn(detail.name)(fault) ? undefined : fault.file, fault.line ?? 1, fault.column ?? 1]
+                  {[isOwn(detail.name)(fault) ? undefined : fault.file?.split('/').at(-1), fault.line ?? 1, fault.column ?? 1]
                     .filter(Boolean)
                     .join(':')}
                 </code>{' '}

@@ -18,7 +18,7 @@ export function ChannelNames({ names }: { names: string[] }): ReactElement {
   return (
     <Group gap={4} wrap="nowrap" component="span" display="inline-flex">
       {names.map((name) => (
-        <Status key={name} tone="busy">
+        <Status key={name} tone="name">
           {name}
         </Status>
       ))}

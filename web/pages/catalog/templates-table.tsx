@@ -1,4 +1,4 @@
-import { Group, Text } from '@mantine/core';
+import { Group, Stack, Text } from '@mantine/core';
 import { type ReactElement, useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { ApiImageSummary } from '../../../src/model/api/images.ts';
@@ -113,20 +113,26 @@ function ChannelsCell({ row }: { row: TemplateRow }): ReactElement {
   const { t } = useTranslation();
   if (row.channels.length === 0) return <Text size="sm">{t('common.none')}</Text>;
   return (
-    <Group gap="xs" wrap="nowrap">
-      {row.channels.slice(0, 3).map(({ channel, image, behind }) => (
+    <Stack gap={0} align="flex-start" lh={1.35}>
+      {row.channels.slice(0, 2).map(({ channel, image, behind }) => (
         <TextLink
           key={channel}
           to="/images/$template/$version"
           params={{ template: image.template, version: image.version }}
           size="xs"
+          lh="inherit"
           title={behind > 0 ? t('catalog.behind', { count: behind }) : t('catalog.upToDate')}
         >
           {channel} <span className="number">{image.version}</span>
           {behind > 0 && <span aria-label={t('catalog.behind', { count: behind })}>{` +${behind}`}</span>}
         </TextLink>
       ))}
-    </Group>
+      {row.channels.length > 2 && (
+        <Text size="xs" lh="inherit" c="dimmed">
+          {t('catalog.moreChannels', { count: row.channels.length - 2 })}
+        </Text>
+      )}
+    </Stack>
   );
 }
 

@@ -29,7 +29,7 @@ export function VersionsTable({ images, search, onChange }: Props): ReactElement
       {
         id: 'version',
         header: t('catalog.image'),
-        width: 'minmax(11rem, 2.4fr)',
+        width: 'minmax(13rem, 2.6fr)',
         value: ({ template, version }) => `${template} ${version}`,
         cell: ({ template, version }) => (
           <TextLink to="/images/$template/$version" params={{ template, version }} fw={550} size="sm">
@@ -40,7 +40,7 @@ export function VersionsTable({ images, search, onChange }: Props): ReactElement
       {
         id: 'os',
         header: t('catalog.os'),
-        width: 'minmax(9rem, 1.6fr)',
+        width: 'minmax(7rem, 1.2fr)',
         value: ({ os }) => os,
         cell: ({ os }) => os,
         wideOnly: true,
@@ -56,7 +56,7 @@ export function VersionsTable({ images, search, onChange }: Props): ReactElement
       {
         id: 'channels',
         header: t('catalog.channels'),
-        width: 'minmax(7rem, 1fr)',
+        width: 'minmax(9.5rem, 1.2fr)',
         value: ({ channels }) => channels.join(' '),
         cell: ({ channels }) => <ChannelNames names={channels} />,
         wideOnly: true,

@@ -1,4 +1,4 @@
-import { Button, Group, Modal, Stack } from '@mantine/core';
+import { Button, Group, Modal, Stack, Text } from '@mantine/core';
 import type { ReactElement } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { ApiChannelSummary } from '../../../src/model/api/images.ts';
@@ -10,11 +10,11 @@ import { DiffView } from '../image/diff-view.tsx';
 /** The second pair of eyes sees what would change. */
 export function ApproveDialog({
   channel,
-  digest,
+  proposal: { digest, version },
   onClose,
 }: {
   channel: ApiChannelSummary;
-  digest: string;
+  proposal: ApiChannelSummary['proposals'][number];
   onClose: () => void;
 }): ReactElement {
   const { t } = useTranslation();
@@ -44,7 +44,11 @@ export function ApproveDialog({
             {t('channels.approve')}
           </Button>
         </Group>
-        <DiffView from={`${template}@${channel.digest}`} to={`${template}@${digest}`} />
+        {channel.version === undefined ? (
+          <Text size="sm">{t('promote.new', { channel: name })}</Text>
+        ) : (
+          <DiffView from={`${template}@${channel.version}`} to={`${template}@${version}`} />
+        )}
       </Stack>
     </Modal>
   );

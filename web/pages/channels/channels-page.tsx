@@ -4,7 +4,7 @@ import { type ReactElement, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { ApiChannelSummary, ApiImageSummary } from '../../../src/model/api/images.ts';
 import { ask } from '../../api/ask.ts';
-import { useMay } from '../../api/session.ts';
+import { useMay, useMe } from '../../api/session.ts';
 import { useFormat } from '../../components/format.ts';
 import { Page } from '../../components/page.tsx';
 import { PlainTable } from '../../components/plain-table.tsx';
@@ -19,7 +19,9 @@ import { ButtonLink, TextLink } from '../../components/links.tsx';
 
 type Chosen =
   | { what: 'promote' | 'rollBack'; channel: ApiChannelSummary }
-  | { what: 'approve'; channel: ApiChannelSummary; digest: string };
+  | { what: 'approve'; channel: ApiChannelSummary; proposal: Proposal };
+
+type Proposal = ApiChannelSummary['proposals'][number];
 
 /** Where every channel points, what waits for approval, and what is newer. */
 export function ChannelsPage(): ReactElement {
@@ -54,7 +56,7 @@ export function ChannelsPage(): ReactElement {
       {chosen?.what === 'rollBack' && (
         <RollBackDialog channel={chosen.channel} images={images.data?.items ?? []} onClose={close} />
       )}
-      {chosen?.what === 'approve' && <ApproveDialog channel={chosen.channel} digest={chosen.digest} onClose={close} />}
+      {chosen?.what === 'approve' && <ApproveDialog channel={chosen.channel} proposal={chosen.proposal} onClose={close} />}
       {chosen?.what === 'promote' && <PromoteNewest channel={chosen.channel} images={images.data?.items ?? []} onClose={close} />}
     </Page>
   );
@@ -89,6 +91,7 @@ function Proposals({ channels, onChoose }: Part): ReactElement | null {
   const { t } = useTranslation();
   const format = useFormat();
   const may = useMay();
+  const { data: me } = useMe();
   const waiting = channels.flatMap((channel) => channel.proposals.map((proposal) => ({ channel, proposal })));
   if (waiting.length === 0) return null;
   return (
@@ -108,10 +111,14 @@ function Proposals({ channels, onChoose }: Part): ReactElement | null {
                 })}
               </Text>
             </div>
-            {may('publisher') && (
-              <Button size="xs" onClick={() => onChoose({ what: 'approve', channel, digest: proposal.digest })}>
-                {t('channels.approve')}
-              </Button>
+            {proposal.approvals.some(({ by }) => by === me?.name) ? (
+              <Text size="sm">{t('channels.othersApprove')}</Text>
+            ) : (
+              may('publisher') && (
+                <Button size="xs" onClick={() => onChoose({ what: 'approve', channel, proposal })}>
+                  {t('channels.approve')}
+                </Button>
+              )
             )}
           </Group>
         </Paper>
@@ -134,6 +141,9 @@ function Channels({ channels, images, onChoose }: Part & { images: ApiImageSumma
   return (
     <PlainTable label={t('channels.title')} head={head}>
       {channels.map((channel) => {
+        const { version, promoted } = channel;
+        // It is only proposed as yet.
+        if (version === undefined || promoted === undefined) return null;
         const ahead = newer(channel, images);
         return (
           <Table.Tr key={`${channel.template} ${channel.channel}`}>
@@ -146,15 +156,15 @@ function Channels({ channels, images, onChoose }: Part & { images: ApiImageSumma
             <Table.Td>
               <TextLink
                 to="/images/$template/$version"
-                params={{ template: channel.template, version: channel.version }}
+                params={{ template: channel.template, version }}
                 size="sm"
                 className="number"
               >
-                {channel.version}
+                {version}
               </TextLink>
             </Table.Td>
             <Table.Td>
-              <When time={channel.promoted} />
+              <When time={promoted} />
               {channel.by !== undefined && ` ${t('channels.movedBy', { name: channel.by })}`}
             </Table.Td>
             <Table.Td>

@@ -24,10 +24,18 @@ export function RollBackDialog({ channel, images, onClose }: Props): ReactElemen
     (image) => image.template === template && image.revoked === undefined && (at === undefined || image.published < at.published),
   );
   const [version, setVersion] = useState<string | null>(older[0]?.version ?? null);
-  const rollBack = useChange('POST /channels/:template/:channel/rollback', ['GET /channels', 'GET /images'], ({ image }) => {
-    announce(t('channels.rolledBack', { channel: name, version: image.version }));
-    onClose();
-  });
+  const rollBack = useChange(
+    'POST /channels/:template/:channel/rollback',
+    ['GET /channels', 'GET /images'],
+    ({ image, pending }) => {
+      announce(
+        pending
+          ? t('promote.pending', { needed: pending.needed })
+          : t('channels.rolledBack', { channel: name, version: image.version }),
+      );
+      onClose();
+    },
+  );
   return (
     <Modal
       opened

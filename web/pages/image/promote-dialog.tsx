@@ -50,7 +50,7 @@ export function PromoteDialog({ image, channel: given, onClose }: Props): ReactE
           <Autocomplete
             label={t('promote.channel')}
             description={t('promote.channelHint')}
-            data={known}
+            data={known.filter((name) => name !== channel)}
             value={channel}
             onChange={setChannel}
             required
@@ -59,8 +59,8 @@ export function PromoteDialog({ image, channel: given, onClose }: Props): ReactE
           />
           {channel !== '' && channels.isSuccess && (
             <Text size="sm" role="status">
-              {now ? t('promote.now', { channel, version: now.version }) : t('promote.new', { channel })}
-              {now && now.needed > 1 && ` ${t('promote.needed', { count: now.needed })}`}
+              {now && now.needed > 1 && `${t('promote.needed', { count: now.needed })} `}
+              {now?.version ? t('promote.now', { channel, version: now.version }) : t('promote.new', { channel })}
             </Text>
           )}
           {promote.error && <ErrorBox error={promote.error} />}
@@ -73,7 +73,7 @@ export function PromoteDialog({ image, channel: given, onClose }: Props): ReactE
               {t('promote.submit')}
             </Button>
           </Group>
-          {now && !isThere && <DiffView from={`${image.template}@${now.version}`} to={referenceTo(image)} />}
+          {now?.version && !isThere && <DiffView from={`${image.template}@${now.version}`} to={referenceTo(image)} />}
         </Stack>
       </form>
     </Modal>

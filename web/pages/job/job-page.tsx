@@ -16,7 +16,7 @@ import classes from './job-page.module.css';
 import { JobOutcome } from './job-outcome.tsx';
 import { LogSection } from './log-section.tsx';
 import { StepList } from './step-list.tsx';
-import { useJobEvents } from './use-job-events.ts';
+import { useJobEvents, useNewsAtEnd } from './use-job-events.ts';
 
 const route = getRouteApi('/inside/jobs/$job');
 
@@ -35,6 +35,7 @@ function Job({ job }: { job: ApiJobDetail }): ReactElement {
   const { t } = useTranslation();
   const format = useFormat();
   useJobEvents(job.id, isActive(job));
+  useNewsAtEnd(isActive(job));
   const began = job.started ?? job.created;
   const facts = [
     t('job.by', { name: job.requestedBy }),

@@ -54,7 +54,7 @@ export function LogView({ lines, word, follow, onFollow }: Props): ReactElement 
               style={{ transform: `translateY(${start}px)` }}
             >
               <time dateTime={line.time} className={classes['time']}>
-                {format.clock(line.time)}
+                {line.time !== '' && format.clock(line.time)}
               </time>
               <span className={classes['message']}>
                 {line.level !== 'info' && line.level !== 'debug' && <b>{`${t(`log.levels.${line.level}`)}: `}</b>}

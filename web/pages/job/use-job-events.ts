@@ -1,5 +1,5 @@
 import { useQueryClient } from '@tanstack/react-query';
-import { useEffect } from 'react';
+import { useEffect, useRef } from 'react';
 import { addressOf } from '../../api/client.ts';
 
 /**
@@ -24,4 +24,14 @@ export function useJobEvents(job: string, active: boolean): void {
       clearTimeout(timer);
     };
   }, [job, active, queries]);
+}
+
+/** When a job ends, there may be new images, channels and deployments: whatever is shown of them is asked for again. */
+export function useNewsAtEnd(active: boolean): void {
+  const queries = useQueryClient();
+  const wasActive = useRef(active);
+  useEffect(() => {
+    if (wasActive.current && !active) void queries.invalidateQueries();
+    wasActive.current = active;
+  }, [active, queries]);
 }

@@ -76,7 +76,7 @@ export function ScheduleDialog({ schedule, onClose }: { schedule: Schedule | und
             value={cron}
             onChange={(event) => setCron(event.currentTarget.value)}
             required
-            className="mono"
+            classNames={{ input: 'mono' }}
           />
           <Select
             label={t('schedules.timezone')}

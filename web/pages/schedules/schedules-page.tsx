@@ -8,10 +8,11 @@ import { ask } from '../../api/ask.ts';
 import { useChange } from '../../api/change.ts';
 import { useMay } from '../../api/session.ts';
 import { announce } from '../../components/announce.ts';
+import { ConfirmDialog } from '../../components/confirm-dialog.tsx';
 import { useFormat } from '../../components/format.ts';
 import { Page } from '../../components/page.tsx';
 import { PlainTable } from '../../components/plain-table.tsx';
-import { Answer, Empty } from '../../components/states.tsx';
+import { Answer, Empty, ErrorBox } from '../../components/states.tsx';
 import { Status } from '../../components/status.tsx';
 import { When } from '../../components/when.tsx';
 import { aboutOf } from '../jobs/job-title.ts';
@@ -52,7 +53,11 @@ function Schedules({ schedules, onEdit }: { schedules: Schedule[]; onEdit: (sche
   const { t } = useTranslation();
   const format = useFormat();
   const may = useMay();
-  const remove = useChange('DELETE /schedules/:schedule', ['GET /schedules'], () => announce(t('schedules.removed')));
+  const [leaving, setLeaving] = useState<string>();
+  const remove = useChange('DELETE /schedules/:schedule', ['GET /schedules'], () => {
+    announce(t('schedules.removed'));
+    setLeaving(undefined);
+  });
   const run = useChange('POST /schedules/:schedule/run', ['GET /schedules', 'GET /jobs'], ({ title }) =>
     announce(t('schedules.started', { title })),
   );
@@ -66,62 +71,79 @@ function Schedules({ schedules, onEdit }: { schedules: Schedule[]; onEdit: (sche
     t('channels.actions'),
   ];
   return (
-    <PlainTable label={t('schedules.title')} head={head}>
-      {schedules.map((schedule) => (
-        <Table.Tr key={schedule.id}>
-          <Table.Td fw={600}>{schedule.id}</Table.Td>
-          <Table.Td>{t(`job.titles.${schedule.request.kind}`, { about: aboutOf(schedule.request) })}</Table.Td>
-          <Table.Td className="mono">
-            {schedule.cron} {schedule.timezone}
-          </Table.Td>
-          <Table.Td className="number">
-            {schedule.next === undefined ? t('common.none') : format.dateTime(schedule.next)}
-          </Table.Td>
-          <Table.Td>
-            {schedule.last === undefined ? t('schedules.never') : <When time={schedule.last} />}{' '}
-            {schedule.lastJob !== undefined && (
-              <TextLink to="/jobs/$job" params={{ job: schedule.lastJob }} size="sm">
-                {t('schedules.showJob')}
-              </TextLink>
-            )}
-          </Table.Td>
-          <Table.Td>
-            <Status tone={schedule.enabled ? 'ok' : 'stopped'}>
-              {schedule.enabled ? t('schedules.on') : t('schedules.off')}
-            </Status>
-          </Table.Td>
-          <Table.Td>
-            {may('builder') && (
-              <Group gap={6} wrap="nowrap">
-                <Button
-                  size="compact-sm"
-                  variant="default"
-                  onClick={() => onEdit(schedule)}
-                  aria-label={t('schedules.editOf', { name: schedule.id })}
-                >
-                  {t('common.edit')}
-                </Button>
-                <Button
-                  size="compact-sm"
-                  variant="default"
-                  onClick={() => run.mutate({ params: { schedule: schedule.id } })}
-                  aria-label={t('schedules.runOf', { name: schedule.id })}
-                >
-                  {t('schedules.run')}
-                </Button>
-                <Button
-                  size="compact-sm"
-                  variant="default"
-                  onClick={() => remove.mutate({ params: { schedule: schedule.id } })}
-                  aria-label={t('schedules.removeOf', { name: schedule.id })}
-                >
-                  {t('common.remove')}
-                </Button>
-              </Group>
-            )}
-          </Table.Td>
-        </Table.Tr>
-      ))}
-    </PlainTable>
+    <>
+      {run.error && <ErrorBox error={run.error} />}
+      {leaving !== undefined && (
+        <ConfirmDialog
+          title={t('schedules.removeOf', { name: leaving })}
+          text={t('schedules.removeHint')}
+          action={t('common.remove')}
+          change={remove}
+          onConfirm={() => remove.mutate({ params: { schedule: leaving } })}
+          onClose={() => setLeaving(undefined)}
+        />
+      )}
+      <PlainTable label={t('schedules.title')} head={head}>
+        {schedules.map((schedule) => (
+          <Table.Tr key={schedule.id}>
+            <Table.Td fw={600}>{schedule.id}</Table.Td>
+            <Table.Td>{t(`job.titles.${schedule.request.kind}`, { about: aboutOf(schedule.request) })}</Table.Td>
+            <Table.Td className="mono">
+              {schedule.cron} {schedule.timezone}
+            </Table.Td>
+            <Table.Td className="number">
+              {schedule.next === undefined ? t('common.none') : format.dateTime(schedule.next)}
+            </Table.Td>
+            <Table.Td>
+              {schedule.last === undefined ? (
+                schedule.lastJob === undefined && t('schedules.never')
+              ) : (
+                <When time={schedule.last} />
+              )}{' '}
+              {schedule.lastJob !== undefined && (
+                <TextLink to="/jobs/$job" params={{ job: schedule.lastJob }} size="sm">
+                  {t('schedules.showJob')}
+                </TextLink>
+              )}
+            </Table.Td>
+            <Table.Td>
+              <Status tone={schedule.enabled ? 'ok' : 'stopped'}>
+                {schedule.enabled ? t('schedules.on') : t('schedules.off')}
+              </Status>
+            </Table.Td>
+            <Table.Td>
+              {may('builder') && (
+                <Group gap={6} wrap="nowrap">
+                  <Button
+                    size="compact-sm"
+                    variant="default"
+                    onClick={() => onEdit(schedule)}
+                    aria-label={t('schedules.editOf', { name: schedule.id })}
+                  >
+                    {t('common.edit')}
+                  </Button>
+                  <Button
+                    size="compact-sm"
+                    variant="default"
+                    onClick={() => run.mutate({ params: { schedule: schedule.id } })}
+                    aria-label={t('schedules.runOf', { name: schedule.id })}
+                  >
+                    {t('schedules.run')}
+                  </Button>
+                  <Button
+                    size="compact-sm"
+                    variant="default"
+                    onClick={() => setLeaving(schedule.id)}
+                    aria-label={t('schedules.removeOf', { name: schedule.id })}
+                  >
+                    {t('common.remove')}
+                  </Button>
+                </Group>
+              )}
+            </Table.Td>
+          </Table.Tr>
+        ))}
+      </PlainTable>
+    </>
   );
 }

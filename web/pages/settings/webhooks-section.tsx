@@ -5,6 +5,7 @@ import { useTranslation } from 'react-i18next';
 import { ask } from '../../api/ask.ts';
 import { useChange } from '../../api/change.ts';
 import { announce } from '../../components/announce.ts';
+import { ConfirmDialog } from '../../components/confirm-dialog.tsx';
 import { Copyable } from '../../components/digest.tsx';
 import { PlainTable } from '../../components/plain-table.tsx';
 import { Section } from '../../components/section.tsx';
@@ -21,14 +22,24 @@ export function WebhooksSection(): ReactElement {
   const test = useChange('POST /webhooks/:webhook/test', ['GET /webhooks'], ({ status, error }) =>
     announce(error ?? t('webhooks.answered', { status: String(status) })),
   );
-  const remove = useChange('DELETE /webhooks/:webhook', ['GET /webhooks']);
+  const [leaving, setLeaving] = useState<{ id: string; url: string }>();
+  const remove = useChange('DELETE /webhooks/:webhook', ['GET /webhooks'], () => setLeaving(undefined));
   return (
     <Section title={t('webhooks.title')}>
       <Text size="sm" c="dimmed">
         {t('webhooks.lead')}
       </Text>
       {test.error && <ErrorBox error={test.error} />}
-      {remove.error && <ErrorBox error={remove.error} />}
+      {leaving && (
+        <ConfirmDialog
+          title={t('webhooks.removeOf', { url: leaving.url })}
+          text={t('webhooks.removeHint')}
+          action={t('common.remove')}
+          change={remove}
+          onConfirm={() => remove.mutate({ params: { webhook: leaving.id } })}
+          onClose={() => setLeaving(undefined)}
+        />
+      )}
       <Answer query={query}>
         {(webhooks) =>
           webhooks.length > 0 && (
@@ -57,11 +68,7 @@ export function WebhooksSection(): ReactElement {
                       >
                         {t('webhooks.test')}
                       </Button>
-                      <Button
-                        size="compact-sm"
-                        variant="default"
-                        onClick={() => remove.mutate({ params: { webhook: webhook.id } })}
-                      >
+                      <Button size="compact-sm" variant="default" onClick={() => setLeaving(webhook)}>
                         {t('common.remove')}
                       </Button>
                     </Group>

@@ -1,4 +1,4 @@
-import { Button, Group, List, Modal, MultiSelect, Stack, Text } from '@mantine/core';
+import { Button, Checkbox, Group, List, Modal, Stack, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { type ReactElement, useState } from 'react';
@@ -27,22 +27,29 @@ export function DeployDialog({ image, onClose }: { image: string; onClose: () =>
     >
       <Stack>
         {targets.data?.length === 0 && <Empty title={t('targets.none')}>{t('targets.noneHint')}</Empty>}
-        <MultiSelect
+        <Checkbox.Group
           label={t('targets.title')}
-          data={targets.data?.map(({ name }) => name) ?? []}
           value={chosen}
           onChange={(names) => {
             setChosen(names);
             preview.reset();
           }}
-        />
+        >
+          <Stack gap="xs" mt={4}>
+            {targets.data?.map(({ name, kind, hosts }) => (
+              <Checkbox key={name} value={name} label={name} description={[kind, hosts.join(', ')].join(' · ')} />
+            ))}
+          </Stack>
+        </Checkbox.Group>
         {preview.error && <ErrorBox error={preview.error} />}
         {deploy.error && <ErrorBox error={deploy.error} />}
         {results?.map((result) => (
           <div key={result.target}>
             <Group gap="xs">
               <Text fw={600}>{result.target}</Text>
-              <Status tone={result.error ? 'bad' : 'ok'}>{result.error?.code ?? result.plan?.action ?? result.outcome}</Status>
+              <Status tone={result.error ? 'bad' : 'ok'}>
+                {result.error?.code ?? (result.plan ? t(`deploy.actions.${result.plan.action}`) : result.outcome)}
+              </Status>
             </Group>
             {result.error && <Text size="sm">{result.error.message}</Text>}
             {result.error?.hint !== undefined && (

@@ -7,7 +7,13 @@ import { announce } from '../../components/announce.ts';
 import { GrantsField, newGrant } from '../../components/grants-field.tsx';
 import { ErrorBox } from '../../components/states.tsx';
 
-export function UserDialog({ user, onClose }: { user: ApiUser | undefined; onClose: () => void }): ReactElement {
+interface Props {
+  user: ApiUser | undefined;
+  onClose: () => void;
+  onRemove: (name: string) => void;
+}
+
+export function UserDialog({ user, onClose, onRemove }: Props): ReactElement {
   const { t } = useTranslation();
   const [name, setName] = useState(user?.name ?? '');
   const [password, setPassword] = useState('');
@@ -19,11 +25,7 @@ export function UserDialog({ user, onClose }: { user: ApiUser | undefined; onClo
   };
   const create = useChange('POST /users', ['GET /users'], done);
   const change = useChange('PUT /users/:user', ['GET /users'], done);
-  const remove = useChange('DELETE /users/:user', ['GET /users'], () => {
-    announce(t('users.removed', { name }));
-    onClose();
-  });
-  const error = create.error ?? change.error ?? remove.error;
+  const error = create.error ?? change.error;
   const secret = password === '' ? {} : { password };
   return (
     <Modal
@@ -70,12 +72,7 @@ export function UserDialog({ user, onClose }: { user: ApiUser | undefined; onClo
           )}
           <Group justify="space-between">
             {user ? (
-              <Button
-                color="red.9"
-                variant="outline"
-                loading={remove.isPending}
-                onClick={() => remove.mutate({ params: { user: user.name } })}
-              >
+              <Button color="red.9" variant="outline" onClick={() => onRemove(user.name)}>
                 {t('common.remove')}
               </Button>
             ) : (

@@ -5,6 +5,9 @@ import { type ReactElement, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { ApiUser } from '../../../src/model/api/access.ts';
 import { ask } from '../../api/ask.ts';
+import { useChange } from '../../api/change.ts';
+import { announce } from '../../components/announce.ts';
+import { ConfirmDialog } from '../../components/confirm-dialog.tsx';
 import { GrantList } from '../../components/grants-field.tsx';
 import { Page } from '../../components/page.tsx';
 import { PlainTable } from '../../components/plain-table.tsx';
@@ -17,6 +20,11 @@ export function UsersPage(): ReactElement {
   const { t } = useTranslation();
   const query = useQuery(ask('GET /users', {}));
   const [edited, setEdited] = useState<ApiUser | 'new'>();
+  const [leaving, setLeaving] = useState<string>();
+  const remove = useChange('DELETE /users/:user', ['GET /users'], () => {
+    announce(t('users.removed', { name: leaving }));
+    setLeaving(undefined);
+  });
   const head = [
     t('users.name'),
     t('users.kind'),
@@ -68,7 +76,26 @@ export function UsersPage(): ReactElement {
           </PlainTable>
         )}
       </Answer>
-      {edited !== undefined && <UserDialog user={edited === 'new' ? undefined : edited} onClose={() => setEdited(undefined)} />}
+      {edited !== undefined && (
+        <UserDialog
+          user={edited === 'new' ? undefined : edited}
+          onClose={() => setEdited(undefined)}
+          onRemove={(name) => {
+            setEdited(undefined);
+            setLeaving(name);
+          }}
+        />
+      )}
+      {leaving !== undefined && (
+        <ConfirmDialog
+          title={t('users.removeOf', { name: leaving })}
+          text={t('users.removeHint')}
+          action={t('common.remove')}
+          change={remove}
+          onConfirm={() => remove.mutate({ params: { user: leaving } })}
+          onClose={() => setLeaving(undefined)}
+        />
+      )}
     </Page>
   );
 }

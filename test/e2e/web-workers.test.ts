@@ -71,7 +71,7 @@ describe.skipIf(needs('chromium', 'unshare', 'apt-get', 'createdb', 'setpriv') |
           readdir(join(server.folder, host, 'state/jobs', job)).catch((): string[] => []),
         ),
       );
-      expect(hosts.map((files) => files.includes('1.jsonl')).toSorted()).toEqual([false, false, true]);
+      expect(hosts.filter((files) => files.includes('1.jsonl'))).toHaveLength(1);
       expect(hosts[0]).toEqual([]);
 
       await page.getByRole('link', { name: 'To the image' }).click();

@@ -63,7 +63,7 @@ export interface Served {
   warnings: string[];
   parts: Parts;
   server: FastifyInstance;
-  /** Takes no more requests, lets jobs end for up to `graceMs`, then hands them over. */
+  /** Takes no more jobs and lets those that run end for up to `graceMs`, still answering; hands over the rest, and ends. */
   close(graceMs?: number): Promise<void>;
 }
 

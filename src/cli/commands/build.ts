@@ -105,6 +105,11 @@ function serverBuildOf(templates: string[], options: Options): ServerBuild & { s
   refuse(options, hereOnly, 'is for builds on this machine: a server does not know it');
   if (options.jobs !== 1) throw new AppError('USAGE', '--jobs is for builds on this machine: a server has its own limit');
   if (templates.length === 0) throw new AppError('USAGE', 'Say which template is to be built');
+  const path = templates.find((template) => template.includes('/'));
+  if (path !== undefined)
+    throw new AppError('USAGE', `${path} is a file of this machine: a server builds its own templates, by their names`, {
+      hint: 'Save it there: in the web page, or in the folder templates of its state folder.',
+    });
   const { server, tokenFile, store, channel, detach, force, verify, offline, formats } = options;
   return {
     templates,

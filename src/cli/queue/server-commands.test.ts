@@ -162,6 +162,7 @@ describe('gabarit build --server', () => {
     for (const [args, what] of [
       [['build', 'debian-12', '--server', 'local', '--plan', 'x'], '--plan'],
       [['build', 'debian-12', '--server', 'local', '--newer-than', '20261126.1'], '--newer-than'],
+      [['build', './mine.yaml', '--server', 'local'], './mine.yaml'],
       [['build', 'debian-12', '--channel', 'dev'], '--channel'],
       [['build', 'debian-12', '--detach'], '--detach'],
     ] as const) {

@@ -9,6 +9,8 @@ export interface ApiClient {
   call<K extends RouteKey>(route: K, asked: CallOf<K> & { idempotencyKey?: string; signal?: AbortSignal }): Promise<AnswerOf<K>>;
   /** The events of a job from `after` on, until it ends. A connection that breaks is opened again: nothing is missed, nothing comes twice. */
   events(job: string, after?: number, signal?: AbortSignal): AsyncGenerator<ApiJobEvent>;
+  /** The bytes of a backup of the database. */
+  backup(): Promise<ReadableStream<Uint8Array>>;
   /** The events of a job that there are now. */
   milestones(job: string): Promise<ApiJobEvent[]>;
 }
@@ -77,6 +79,11 @@ export function openClient({ url, token, fetch = globalThis.fetch }: ClientOptio
       });
       const text = await answer.text();
       return (text === '' ? undefined : JSON.parse(text)) as AnswerOf<typeof route>;
+    },
+    async backup() {
+      const { body } = await send('/backup', { method: 'POST', headers: authorization });
+      if (!body) throw new AppError('TARGET_UNREACHABLE', `The server ${url} sent nothing`, { hint: 'Try again.' });
+      return body;
     },
     async milestones(job) {
       const answer = await send(`/jobs/${encodeURIComponent(job)}/events?follow=false`, { headers: authorization });

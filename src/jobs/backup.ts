@@ -31,11 +31,28 @@ export interface BackupReport {
 
 /** Writes a backup, as the database is at one moment. @throws AppError DISK_FULL, DATABASE_FAILED */
 export async function backup(db: Database, path: string): Promise<BackupReport> {
+  return keepBackup(backupStream(db), path);
+}
+
+/** The bytes of a backup. */
+export function backupStream(db: Database): Readable {
+  const packed = createGzip();
+  void pipeline(Readable.from(linesOf(db)), packed).catch(() => undefined); // Whoever reads `packed` hears of it.
+  return packed;
+}
+
+/** Writes a backup that comes from somewhere to a file, once all of it has arrived. @throws AppError DISK_FULL, IMAGE_INVALID */
+export async function keepBackup(bytes: Readable, path: string): Promise<BackupReport> {
   const part = `${path}.part`;
-  const report: BackupReport = { tables: {} };
   try {
     const file = await open(part, 'w', 0o600);
-    await pipeline(Readable.from(linesOf(db, report)), createGzip(), file.createWriteStream());
+    await pipeline(bytes, file.createWriteStream());
+    const { lines } = await readBackup(part);
+    const report: BackupReport = { tables: {} };
+    for (const line of lines) {
+      const { table } = rowOf(line, path);
+      report.tables[table] = (report.tables[table] ?? 0) + 1;
+    }
     await finishFile(part, path);
     return report;
   } catch (error) {
@@ -44,7 +61,7 @@ export async function backup(db: Database, path: string): Promise<BackupReport> 
   }
 }
 
-async function* linesOf(db: Database, report: BackupReport): AsyncGenerator<string> {
+async function* linesOf(db: Database): AsyncGenerator<string> {
   // One transaction sees one moment; its rows are kept here, since PGlite would wait for itself if they were asked for one by one.
   const rows: string[] = [];
   await db.transaction(async (tx) => {
@@ -54,7 +71,6 @@ async function* linesOf(db: Database, report: BackupReport): AsyncGenerator<stri
     rows.push(JSON.stringify(head));
     for (const table of await tablesOf(tx)) {
       const found = await tx.query<{ row: string }>(`SELECT row_to_json(t)::text AS row FROM ${table} t`);
-      report.tables[table] = found.length;
       for (const { row } of found) rows.push(`{"table":"${table}","row":${row}}`);
     }
   });
@@ -93,10 +109,7 @@ async function tablesOf({ query }: Queryable): Promise<string[]> {
  * @throws AppError CONFLICT when there is something and `replace` is not set, IMAGE_INVALID when the file is damaged, DATABASE_TOO_NEW
  */
 export async function restore(db: Database, path: string, { replace }: { replace: boolean }): Promise<BackupReport> {
-  const lines = await readLines(path);
-  const head = parseHead(lines.shift(), path);
-  const end = JSON.parse(lines.pop() ?? '{}') as { end?: boolean; rows?: number };
-  if (end.end !== true || end.rows !== lines.length) throw damaged(path, 'its end is missing');
+  const { head, lines } = await readBackup(path);
   const known = (await readMigrations()).at(-1)?.number ?? 0;
   if (head.migration > known) {
     throw new AppError('DATABASE_TOO_NEW', `${path} was made by a newer Gabarit (tables ${head.migration}, here ${known})`, {
@@ -125,9 +138,8 @@ export async function restore(db: Database, path: string, { replace }: { replace
 async function insert(tx: Queryable, lines: string[], path: string, report: BackupReport): Promise<void> {
   const byTable = new Map<string, string[]>();
   for (const line of lines) {
-    const match = /^\{"table":"([a-z_]+)","row":(.*)\}$/s.exec(line);
-    if (!match?.[1] || !match[2]) throw damaged(path, 'a line is no row');
-    byTable.set(match[1], [...(byTable.get(match[1]) ?? []), match[2]]);
+    const { table, row } = rowOf(line, path);
+    byTable.set(table, [...(byTable.get(table) ?? []), row]);
   }
   for (const [table, rows] of byTable) {
     await tx.query(
@@ -149,6 +161,21 @@ async function followIdentities({ query }: Queryable): Promise<void> {
   for (const { table, column, sequence } of columns) {
     await query(`SELECT setval($1::regclass, coalesce((SELECT max(${column}) FROM ${table}), 0) + 1, false)`, [sequence]);
   }
+}
+
+function rowOf(line: string, path: string): { table: string; row: string } {
+  const [, table, row] = /^\{"table":"([a-z_]+)","row":(.*)\}$/s.exec(line) ?? [];
+  if (!table || !row) throw damaged(path, 'a line is no row');
+  return { table, row };
+}
+
+/** The rows of a backup, when it is whole. */
+async function readBackup(path: string): Promise<{ head: Head; lines: string[] }> {
+  const lines = await readLines(path);
+  const head = parseHead(lines.shift(), path);
+  const end = JSON.parse(lines.pop() ?? '{}') as { end?: boolean; rows?: number };
+  if (end.end !== true || end.rows !== lines.length) throw damaged(path, 'its end is missing');
+  return { head, lines };
 }
 
 async function readLines(path: string): Promise<string[]> {

@@ -1,5 +1,7 @@
+import { backupStream } from '../../jobs/backup.ts';
 import type { systemContract } from '../../model/api/system.ts';
 import { contract } from '../../model/api/contract.ts';
+import { AppError } from '../../util/errors.ts';
 import { metricsText } from '../metrics.ts';
 import { openApiOf } from '../openapi.ts';
 import type { Parts } from '../parts.ts';
@@ -43,6 +45,12 @@ export function systemRoutes(parts: Parts): Handlers<typeof systemContract> {
     },
     async 'GET /metrics'() {
       return { body: await metricsText(parts) };
+    },
+    'POST /backup'({ caller }) {
+      // Hashes of passwords and tokens leave the house by no other way than to who can read the database anyway.
+      if (caller.by !== 'machine')
+        throw new AppError('FORBIDDEN', 'A backup is made on the machine of the server', { hint: 'gabarit db backup FILE' });
+      return { body: backupStream(database) };
     },
     'GET /openapi.json': () => description,
   };

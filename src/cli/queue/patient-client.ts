@@ -30,5 +30,6 @@ export function patientClient(
     },
     events: (...asked) => client.events(...asked),
     milestones: (job) => client.milestones(job),
+    backup: () => client.backup(),
   };
 }

@@ -84,6 +84,17 @@ describe('on the machine of the server, nobody types a token', () => {
     expect(entry).toMatchObject({ by: 'machine', outcome: 'done' });
   });
 
+  test('a backup is made while the server runs, and by nobody from elsewhere', async () => {
+    const file = join(world.folder, 'gabarit.backup');
+    const report = await answerOf<{ tables: Record<string, number> }>(['db', 'backup', file]);
+    expect(report.tables).toMatchObject({ users: 1, tokens: 1 });
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    const env = { GABARIT_STATE: join(world.folder, 'restored') };
+    expect(await answerOf(['db', 'restore', file], env)).toMatchObject({ tables: report.tables });
+    const refused = await world.call('POST /backup');
+    expect(refused).toMatchObject({ status: 403, body: { hint: 'gabarit db backup FILE' } });
+  });
+
   test('the file is for its user alone, and its token moves no channels and makes no tokens', async () => {
     const file = join(world.folder, 'state/server/local.json');
     expect((await stat(file)).mode & 0o777).toBe(0o600);

@@ -48,6 +48,13 @@ export const systemContract = {
     needs: 'viewer',
     media: 'text/plain; version=0.0.4',
   },
+  'POST /backup': {
+    id: 'backUp',
+    tag: 'System',
+    title: 'All rows of the database, packed: for `gabarit db backup` on the machine of the server, which alone may',
+    needs: 'admin',
+    media: 'application/gzip',
+  },
   'GET /openapi.json': {
     id: 'openapi',
     tag: 'System',

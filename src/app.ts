@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import { diagnoseStore, type DiagnosedStore, type GivenSettings } from './catalog/diagnose-store.ts';
 import { openCatalog } from './catalog/open-catalog.ts';
 import { openStore, type StoresConfig } from './catalog/open-store.ts';
+import { componentsOf } from './catalog/component-lists.ts';
 import { inventoryOf } from './catalog/inventories.ts';
 import { publish, type PublishOptions } from './catalog/publish.ts';
 import { signImage } from './catalog/sign-image.ts';
@@ -16,7 +17,7 @@ import { clonesChecks, guestChecks, rootfsChecks, unseededChecks } from './check
 import { type Config, type ConfigFlags, readConfig, writeStoreSettings } from './config.ts';
 import { openImage } from './disk/open-image.ts';
 import * as distroRegistry from './distros/index.ts';
-import { readPackages, sbomOf, takeInventory } from './evidence/index.ts';
+import { readPackages, sbomOf, spdxDocument, takeInventory } from './evidence/index.ts';
 import {
   bootstrapEngine,
   cloudImageEngine,
@@ -154,6 +155,8 @@ export interface App {
   catalog(store: string, actor?: Actor): Promise<Catalog>;
   /** Compares two images: output folders, or references into the catalog of a store. */
   diff(from: string, to: string, store: string | undefined): Promise<InventoryDiff>;
+  /** The list of components of an image, named like those that `diff` takes. */
+  sbom(image: string, store: string | undefined, as: 'cyclonedx' | 'spdx'): Promise<object>;
   /** Brings an image of a store to targets; a target that fails is a result, not an error. */
   deploy(request: DeployRequestOptions, store: string, signal: AbortSignal): Promise<TargetResult[]>;
   rollBack(request: Parameters<typeof rollBack>[0], signal: AbortSignal): Promise<TargetResult[]>;
@@ -409,6 +412,10 @@ export async function createApp(flags: ConfigFlags, surroundings: NodeJS.Process
     diff: async (from, to, store) => {
       const opened = store === undefined ? undefined : await catalog(store);
       return diffInventories(await inventoryOf(from, opened), await inventoryOf(to, opened));
+    },
+    sbom: async (image, store, as) => {
+      const { written, list } = await componentsOf(image, store === undefined ? undefined : await catalog(store));
+      return as === 'spdx' ? spdxDocument(list) : written;
     },
     keys,
     store: (reference) => openStore(reference, stores),

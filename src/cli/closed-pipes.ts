@@ -8,3 +8,10 @@ export function tolerateClosedPipes(): void {
     });
   }
 }
+
+/** Waits until a stream has handed over all that was written to it, or nobody reads it any more. */
+export function written(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    stream.write('', () => resolve());
+  });
+}

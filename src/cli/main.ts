@@ -1,4 +1,4 @@
-import { tolerateClosedPipes } from './closed-pipes.ts';
+import { tolerateClosedPipes, written } from './closed-pipes.ts';
 import { runCli } from './program.ts';
 
 tolerateClosedPipes();
@@ -8,4 +8,6 @@ const code = await runCli(process.argv.slice(2), {
   environment: process.env,
   createApp: async (flags) => (await import('../app.ts')).createApp(flags),
 });
+// A pipe takes 64 KiB at a time, and an exit would throw away what waits for it.
+await Promise.all([process.stdout, process.stderr].map(written));
 process.exit(code);

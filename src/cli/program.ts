@@ -22,6 +22,7 @@ import { planCommand } from './commands/plan.ts';
 import { publishCommand } from './commands/publish.ts';
 import { rollbackCommand } from './commands/rollback.ts';
 import { runJobCommand } from './commands/run-job.ts';
+import { sbomCommand } from './commands/sbom.ts';
 import { schedulesCommand } from './commands/schedules.ts';
 import { schemaCommand } from './commands/schema.ts';
 import { secretsCommand } from './commands/secrets.ts';
@@ -73,7 +74,7 @@ export function createProgram(run: Run): Command {
     newCommand(run),
     packerCommand(run),
   ]);
-  add('Look at disks, and convert them:', [inspectCommand(run), convertCommand(run)]);
+  add('Look at disks, and convert them:', [inspectCommand(run), sbomCommand(run), convertCommand(run)]);
   add('Share images:', [publishCommand(run), catalogCommand(run), signCommand(run), keyCommand(run), storeCommand(run)]);
   add('Run images:', [deployCommand(run), rollbackCommand(run), deploymentsCommand(run), consoleCommand(run)]);
   add('Run builds for others:', [

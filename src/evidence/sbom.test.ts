@@ -2,10 +2,12 @@ import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { cycloneDxFaults } from '../../test/sbom-schema.ts';
 import type { Rootfs } from '../model/check.ts';
+import { componentListSchema } from '../model/component-list.ts';
 import type { SbomFacts } from '../model/package-facts.ts';
 import type { Plan } from '../model/plan.ts';
 import { readPackages } from './read-packages.ts';
 import { sbomOf } from './sbom.ts';
+import { spdxDocument } from './spdx.ts';
 import { licencesOf, spdxOf } from './shared/licences.ts';
 
 const format = 'Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n';
@@ -121,5 +123,27 @@ describe('licences', () => {
       undefined,
       undefined,
     ]);
+  });
+});
+
+describe('the same list in SPDX', () => {
+  it('has the packages, digests and names of the other one, and claims no licence', async () => {
+    const list = componentListSchema.parse(JSON.parse(JSON.stringify(sbomOf(await facts()))));
+    const spdx = spdxDocument(list) as { packages: Record<string, unknown>[]; relationships: object[]; creationInfo: object };
+    const [image, os, bash] = spdx.packages;
+    expect(spdx).toMatchObject({ spdxVersion: 'SPDX-2.3', name: 'web-20261125.1' });
+    expect(spdx.creationInfo).toEqual({ created: '2025-10-09T08:53:20Z', creators: ['Tool: gabarit-0.1.0'] });
+    expect(image).toMatchObject({ name: 'web', versionInfo: '20261125.1', comment: `disk.qcow2 sha256:${'e'.repeat(64)}` });
+    expect(os).toMatchObject({ name: 'debian', primaryPackagePurpose: 'OPERATING_SYSTEM' });
+    expect(bash).toMatchObject({
+      SPDXID: 'SPDXRef-package-1',
+      name: 'bash',
+      versionInfo: '5.2.15-2+b7',
+      licenseDeclared: 'NOASSERTION',
+      licenseComments: expect.stringMatching(/^Its copyright file mentions: .*GPL-2\.0-or-later/) as string,
+      checksums: [{ algorithm: 'SHA256', checksumValue: 'b'.repeat(64) }],
+    });
+    expect(spdx.relationships).toHaveLength(1 + list.components.length);
+    expect(spdxDocument(list)).toEqual(spdx);
   });
 });

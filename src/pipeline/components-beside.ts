@@ -1,19 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { z } from 'zod';
+import { componentListSchema } from '../model/component-list.ts';
 import type { ComponentsInspection } from '../model/inspection.ts';
 import { digestOf } from '../util/digest.ts';
 import { errnoOf } from '../util/errors.ts';
 import { readManifest } from './output-folder.ts';
 
 const listName = 'sbom.cdx.json';
-
-const listSchema = z.object({
-  specVersion: z.string(),
-  components: z.array(
-    z.object({ type: z.string(), hashes: z.array(z.unknown()).default([]), licenses: z.array(z.unknown()).default([]) }),
-  ),
-});
 
 /** What the list of components beside an image tells; undefined where there is none. */
 export async function componentsBeside(path: string, size: number): Promise<ComponentsInspection | undefined> {
@@ -24,7 +17,7 @@ export async function componentsBeside(path: string, size: number): Promise<Comp
     throw error;
   });
   if (!bytes) return undefined;
-  const list = listSchema.safeParse(jsonOf(bytes));
+  const list = componentListSchema.safeParse(jsonOf(bytes));
   if (!list.success) return undefined;
   const packages = list.data.components.filter(({ type }) => type !== 'operating-system');
   const manifest = await readManifest(folder).catch(() => undefined);

@@ -191,13 +191,17 @@ it('reads the list of components beside an image that was built, and tells when 
   await using folder = await testFolder();
   const built = await writeOutputFolder(folder.file('out'), 'web', '20261126.1');
   await copyFile(await made(folder, 'qcow2'), join(built, 'disk.qcow2'));
-  const component = (more: object): object => ({ type: 'library', name: 'x', ...more });
+  const component = (more: object): object => ({ type: 'library', name: 'x', version: '1', ...more });
+  const hashes = [{ alg: 'SHA-256', content: 'a'.repeat(64) }];
   const list = JSON.stringify({
+    bomFormat: 'CycloneDX',
     specVersion: '1.6',
+    serialNumber: 'urn:uuid:0',
+    metadata: { timestamp: '', tools: { components: [] }, component: component({}) },
     components: [
       component({ type: 'operating-system' }),
-      component({ hashes: [{}] }),
-      component({ hashes: [{}], licenses: [{}] }),
+      component({ hashes }),
+      component({ hashes, licenses: [{ license: { id: 'MIT' } }] }),
     ],
   });
   await writeFile(join(built, 'sbom.cdx.json'), list);

@@ -226,6 +226,7 @@ export function fakeApp(pauseMs = 0): FakeApp {
     }),
     sweepStore: async (url, { dryRun }) => ({ schema: 'gabarit.store-sweep/1', url, dryRun, uploads: [], bytes: 0 }),
     writeStore: async () => 'gabarit.yaml',
+    sbom: (image, store, as) => Promise.resolve({ image, store, as }),
     catalog: async (storeUrl, actor = {}) =>
       openCatalog(openFileStore(storeUrl), { ...actor, approvals, site: true, emit: bus.emitter() }),
     async diff(from, to, store) {

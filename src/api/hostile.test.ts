@@ -154,6 +154,7 @@ test('one hundred names of files that are none: nothing but files of the image i
       `/jobs/${name}/log`,
       `/templates/${name}`,
       `/jobs/x/consoles/${name}/screenshot`,
+      `/jobs/x/pictures/${name}`,
     ];
     for (const place of places) {
       const { status, text } = await world.call(`GET ${encodeURI(place).replaceAll('%25', '%')}`);

@@ -27,6 +27,7 @@ const names: Record<string, string> = {
   file: 'nothing',
   job: 'nothing',
   machine: 'nothing',
+  picture: 'nothing',
   schedule: 'nothing',
   user: 'nothing',
   token: 'nothing',

@@ -8,6 +8,7 @@ import { killGroup, start } from '../util/exec.ts';
 import { redact } from '../util/redact.ts';
 import { retry } from '../util/retry.ts';
 import type { JobAnswer, JobQuestion, JobOrder } from './job-protocol.ts';
+import { keepPictures } from './job-pictures.ts';
 import { jobFolder, openJobLog, type LogPlace } from './job-log.ts';
 import { openMilestones } from './milestones.ts';
 import { killTree, processStart } from './process-tree.ts';
@@ -37,6 +38,7 @@ export async function runJobProcess(held: Held, place: ProcessPlace, signal: Abo
   const log = await openJobLog(place, job.id, attempt);
   const milestones = openMilestones(place.db, held);
   const consoles = join(place.stateDir, 'consoles', job.id);
+  const pictures = keepPictures(consoles, place.stateDir, job.id);
   const child = start(place.command, {
     env: {
       // Half of what a small job costs would be compiling the program again.
@@ -91,6 +93,7 @@ export async function runJobProcess(held: Held, place: ProcessPlace, signal: Abo
   } finally {
     signal.removeEventListener('abort', onAbort);
     await killing;
+    await pictures.close();
     await rm(noted, { force: true });
     await rm(consoles, { recursive: true, force: true });
     await milestones.close();

@@ -1,6 +1,7 @@
 import { readChanges, unknownPlace } from '../../jobs/job-changes.ts';
 import { jobsChannel } from '../../jobs/job-events.ts';
 import { readJobLog } from '../../jobs/job-log.ts';
+import { listPictures, readPicture } from '../../jobs/job-pictures.ts';
 import { requestTitle, type Job, type JobEvent, type JobRequest, type JobState, type ScheduleStatus } from '../../model/job.ts';
 import type { ApiJob, ApiJobRequest, jobsContract } from '../../model/api/jobs.ts';
 import { AppError } from '../../util/errors.ts';
@@ -172,6 +173,14 @@ export function jobRoutes(parts: Parts): JobHandlers {
     async 'GET /jobs/:job/consoles/:machine/screenshot'({ params, may, signal }) {
       await visible(params.job, may);
       return { body: await consoles.screenshot(params.job, params.machine, signal) };
+    },
+    async 'GET /jobs/:job/pictures'({ params, may }) {
+      await visible(params.job, may);
+      return listPictures(app.config.stateDir, params.job);
+    },
+    async 'GET /jobs/:job/pictures/:picture'({ params, may }) {
+      await visible(params.job, may);
+      return { body: await readPicture(app.config.stateDir, params.job, params.picture) };
     },
     'GET /schedules': async () => (await schedules.list()).map(shownSchedule),
     async 'PUT /schedules/:schedule'({ params, body, caller, must }) {

@@ -252,6 +252,23 @@ export const jobsContract = {
     params: machine,
     media: 'image/png',
   },
+  'GET /jobs/:job/pictures': {
+    id: 'listPictures',
+    tag: 'Jobs',
+    title:
+      'Pictures of the screens of its machines, the oldest first; kept on the host that ran it, each time that a screen changed',
+    needs: 'viewer',
+    params: job,
+    answer: z.array(z.object({ name: z.string(), machine: z.string(), time: z.string() })),
+  },
+  'GET /jobs/:job/pictures/:picture': {
+    id: 'readPicture',
+    tag: 'Jobs',
+    title: 'One of them (PNG)',
+    needs: 'viewer',
+    params: job.extend({ picture: nameSchema }),
+    media: 'image/png',
+  },
   'GET /schedules': {
     id: 'listSchedules',
     tag: 'Schedules',

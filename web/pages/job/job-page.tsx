@@ -59,7 +59,7 @@ function Job({ job }: { job: ApiJobDetail }): ReactElement {
           <StepList job={job} />
         </Stack>
         <Stack gap="md" miw={0}>
-          {isActive(job) && <ConsoleSection job={job.id} />}
+          <ConsoleSection job={job.id} active={isActive(job)} />
           <LogSection job={job.id} attempt={job.attempt} active={isActive(job)} />
         </Stack>
       </div>

@@ -29,8 +29,14 @@ export function LiveConsole({ job, machine }: { job: string; machine: string }):
     screen.scaleViewport = true;
     screen.background = '#11161a';
     screen.addEventListener('connect', () => setState('connected'));
-    screen.addEventListener('disconnect', () => setState('ended'));
-    return () => screen.disconnect();
+    let isOver = false;
+    screen.addEventListener('disconnect', () => {
+      isOver = true;
+      setState('ended');
+    });
+    return () => {
+      if (!isOver) screen.disconnect();
+    };
   }, [job, machine, controls]);
   return (
     <div>

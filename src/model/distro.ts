@@ -52,8 +52,6 @@ export interface GuestFacts {
   /** Names of systemd units, without `.service`. */
   units: { ssh: string; timeSync: string };
   initramfs: 'initramfs-tools' | 'dracut';
-  /** The command that writes the boot menu. */
-  bootMenu: string[];
   network: 'netplan' | 'NetworkManager' | 'wicked';
   selinux: boolean;
   /** Absent where the distribution has no agent for the platform. */

@@ -269,13 +269,23 @@ fi
 #   GABARIT_KERNEL_ARGUMENTS   added to the command line of the kernel
 #   GABARIT_INITRAMFS_MODULES  drivers that the initramfs must have, on whichever machine it is made
 if [ -n "${GABARIT_KERNEL_ARGUMENTS:-}" ]; then
-  [ -e /etc/default/grub ] || die "there is no /etc/default/grub to write the kernel's arguments to"
-  set_line /etc/default/grub '^ *GRUB_CMDLINE_LINUX=' "GRUB_CMDLINE_LINUX=\"$GABARIT_KERNEL_ARGUMENTS\""
-  # Without it, the arguments that the installer left ("rhgb quiet", its own console) would follow and win.
-  set_line /etc/default/grub '^ *GRUB_CMDLINE_LINUX_DEFAULT=' 'GRUB_CMDLINE_LINUX_DEFAULT=""'
-  if [ $family = apt ]; then
+  # Each file takes away GRUB_CMDLINE_LINUX_DEFAULT: the arguments of the installer or the vendor in it ("rhgb quiet", a console of
+  # his own) would follow ours and win.
+  if [ $family = apt ] && command -v update-grub >/dev/null; then
+    # There need not be an /etc/default/grub; and what vendors of cloud images set lies in this folder too, where the last file wins.
+    mkdir -p /etc/default/grub.d
+    printf 'GRUB_CMDLINE_LINUX="%s"\nGRUB_CMDLINE_LINUX_DEFAULT=""\n' "$GABARIT_KERNEL_ARGUMENTS" > /etc/default/grub.d/99-gabarit.cfg
     update-grub >/dev/null 2>/run/gabarit-log || { cat /run/gabarit-log >&2; die "update-grub failed"; }
+  elif [ $family = apt ]; then
+    # A menu that nothing writes anew, as minimal images have it, must do.
+    for argument in $GABARIT_KERNEL_ARGUMENTS; do
+      grep -qsF -- "$argument" /boot/grub/grub.cfg ||
+        die "/boot/grub/grub.cfg lacks \"$argument\", and there is no update-grub to write it anew: add the package grub2-common"
+    done
   else
+    [ -e /etc/default/grub ] || die "there is no /etc/default/grub to write the kernel's arguments to"
+    set_line /etc/default/grub '^ *GRUB_CMDLINE_LINUX=' "GRUB_CMDLINE_LINUX=\"$GABARIT_KERNEL_ARGUMENTS\""
+    set_line /etc/default/grub '^ *GRUB_CMDLINE_LINUX_DEFAULT=' 'GRUB_CMDLINE_LINUX_DEFAULT=""'
     grub2-mkconfig -o /boot/grub2/grub.cfg >/dev/null 2>/run/gabarit-log || { cat /run/gabarit-log >&2; die "grub2-mkconfig failed"; }
     # Entries of their own (Boot Loader Specification) keep what they were made with; grubby changes them.
     if [ -d /boot/loader/entries ] && command -v grubby >/dev/null; then

@@ -40,7 +40,6 @@ export function enterpriseGuest(cloudUser: string): GuestFacts {
     kernel: { full: ['kernel'] },
     units: { ssh: 'sshd', timeSync: 'chronyd' },
     initramfs: 'dracut',
-    bootMenu: ['grub2-mkconfig', '-o', '/boot/grub2/grub.cfg'],
     network: 'NetworkManager',
     selinux: true,
     agents: {

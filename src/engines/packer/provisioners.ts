@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Distro, Release } from '../../model/distro.ts';
 import type { Plan, PlanProvision } from '../../model/plan.ts';
-import { stepEnvironment } from '../shared/step-environment.ts';
+import { bootEnvironment, stepEnvironment } from '../shared/step-environment.ts';
 import { buildUser, type Builder } from './builder.ts';
 import { finishScript } from './finish-script.ts';
 import { comment, literal } from './hcl-json.ts';
@@ -48,7 +48,12 @@ export async function provisioners(facts: Facts): Promise<Provisioners> {
   const { plan, builder } = facts;
   const isRoot = builder.from === 'iso' || plan.medium?.kind === 'iso';
   const asRoot = isRoot ? '' : 'sudo -n ';
-  const environment = { ...machineEnvironment, ...stepEnvironment(plan), GABARIT_FILES: `${uploaded}/files` };
+  const environment = {
+    ...machineEnvironment,
+    ...stepEnvironment(plan),
+    ...bootEnvironment(plan, facts.release),
+    GABARIT_FILES: `${uploaded}/files`,
+  };
   const files: PackerFile[] = [...(await shippedFiles(plan))];
   const blocks: Record<string, object>[] = [];
   const run = (name: string, title: string, vars: Record<string, string>, how: 'sh' | 'itself', last = false): void => {

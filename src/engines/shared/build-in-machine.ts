@@ -3,11 +3,10 @@ import { shellQuote } from '../../clients/ssh.ts';
 import type { Distro, Release } from '../../model/distro.ts';
 import type { BuildLogin, BuildMachine } from '../../model/machine.ts';
 import type { Plan } from '../../model/plan.ts';
-import { platforms } from '../../model/platform.ts';
 import type { StepContext } from '../../model/step.ts';
 import { AppError } from '../../util/errors.ts';
 import { packageScript, wantedPackages } from './install-packages.ts';
-import { kernelArguments } from './step-environment.ts';
+import { bootEnvironment } from './step-environment.ts';
 import { provisionOverSsh, sealAndPowerOff } from './provision-over-ssh.ts';
 
 /** What is done in a system that runs, whoever installed it: packages, provisioning, seal, off. Its disk is an image afterwards. */
@@ -34,13 +33,7 @@ export async function buildInMachine(request: BuildInMachine, ctx: StepContext):
   });
   await addRepositories(plan, ssh, ctx);
   await installPackages(request, ssh, ctx);
-  const modules = plan.template.platforms.flatMap((id) => platforms[id].initramfsModules);
-  const variables = {
-    // Boot menu and initramfs are the system's own there: the base step tells it what to put in.
-    GABARIT_KERNEL_ARGUMENTS: kernelArguments(plan).join(' '),
-    GABARIT_INITRAMFS_MODULES: [...new Set(modules)].filter((name) => !release.guest.absentModules.includes(name)).join(' '),
-  };
-  await provisionOverSsh(plan, ssh, { ...ctx, variables });
+  await provisionOverSsh(plan, ssh, { ...ctx, variables: bootEnvironment(plan, release) });
   await sealAndPowerOff(ssh, ctx);
   await machine.poweredOff(limits.offMs);
 }

@@ -1,3 +1,4 @@
+import type { Release } from '../../model/distro.ts';
 import type { Plan } from '../../model/plan.ts';
 import { platforms } from '../../model/platform.ts';
 
@@ -22,5 +23,14 @@ export function stepEnvironment(plan: Plan): Record<string, string> {
     GABARIT_USER: template.users.default ?? template.distro,
     GABARIT_SUDO: template.users.sudo,
     GABARIT_SOURCES: plan.guestSources,
+  };
+}
+
+/** For systems whose boot menu and initramfs are their own: the step base tells them what to put in. */
+export function bootEnvironment(plan: Plan, { guest }: Release): Record<string, string> {
+  const modules = plan.template.platforms.flatMap((id) => platforms[id].initramfsModules);
+  return {
+    GABARIT_KERNEL_ARGUMENTS: kernelArguments(plan).join(' '),
+    GABARIT_INITRAMFS_MODULES: [...new Set(modules)].filter((name) => !guest.absentModules.includes(name)).join(' '),
   };
 }

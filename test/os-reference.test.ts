@@ -30,16 +30,21 @@ function proofOf(files: readonly VendorFile[], none: string): string {
     none: 'no signature: a digest or a key must be given',
   }[signature.kind];
   const key = signature.kind === 'none' ? undefined : signature.key.fingerprints[0];
-  return `${digests.algorithm.toUpperCase()}, ${how}${key === undefined ? '' : ` (key \`…${key.slice(-16)}\`)`}`;
+  const brought = signature.kind === 'none' ? undefined : signature.key.keyring?.package;
+  const told = key === undefined ? '' : ` (key \`…${key.slice(-16)}\`${brought === undefined ? '' : `, package \`${brought}\``})`;
+  return `${digests.algorithm.toUpperCase()}, ${how}${told}`;
 }
 
 /** What each engine needs, by the facts alone. */
 function engineCell(engine: (typeof engineIds)[number], distro: Distro, { media, cloudImages }: Release): string {
   if (engine === 'bootstrap') return distro.bootstrap ? 'from packages' : '—';
-  const files = engine === 'cloud-image' ? cloudImages : media;
-  if (engine === 'cloud-image' && cloudImages[0]?.obstacle !== undefined)
-    return `own file (the vendor's: ${cloudImages[0].obstacle})`;
-  return files.length > 0 ? "vendor's" : 'own file';
+  const [file] = engine === 'cloud-image' ? cloudImages : media;
+  const obstacles = [
+    ...(file?.signature.kind === 'none' ? ['nothing proves it'] : []),
+    ...(engine === 'cloud-image' && cloudImages[0]?.obstacle !== undefined ? [cloudImages[0].obstacle] : []),
+  ];
+  if (file === undefined) return 'own file';
+  return obstacles.length > 0 ? `own file (the vendor's: ${obstacles.join('; ')})` : "vendor's";
 }
 
 function reference(): string {

@@ -67,8 +67,20 @@ test('what an installer would ask, and a system without a medium for all, are fo
     /Anaconda would ask how to partition/,
   );
   expect((await faultsOf(xen, 'distro: rhel\nrelease: "9"\nplatforms: [xen]\ndisk: { size: 6GiB }')).join('\n')).toMatch(
-    /publishes no medium/,
+    /no installation medium that everybody may fetch/,
   );
+});
+
+test('a machine that the template is not for, by its platform or its firmware', async () => {
+  const own = '    source: { url: "file:///srv/own", digest: "sha256:' + '0'.repeat(64) + '" }';
+  const os = (more: string): string => `distro: debian\nrelease: bookworm\n${more}`;
+  const xen = `    builder: xenserver-iso\n    remoteHost: h\n    srName: s\n    srIsoName: i\n${own}`;
+  expect(await faultsOf(xen, os('platforms: [kvm, vmware]'))).toEqual([
+    expect.stringMatching(/^6:12: platforms.*xenserver-iso makes machines of Xen.*Add xen to the platforms/),
+  ]);
+  expect(await faultsOf(`    builder: qemu\n${own}`, os('disk: { firmware: uefi }'))).toEqual([
+    expect.stringMatching(/^6:19: disk\.firmware.*starts its machine by BIOS.*cloud-image/),
+  ]);
 });
 
 test('two definitions of the same name are not built together', async () => {

@@ -1,21 +1,24 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import * as registry from '../src/distros/index.ts';
-import { bootstrapEngine, cloudImageEngine, installerEngine } from '../src/engines/index.ts';
+import { bootstrapEngine, cloudImageEngine, installerEngine, packerEngine } from '../src/engines/index.ts';
+import { builders } from '../src/engines/packer/options.ts';
 import type { Distro } from '../src/model/distro.ts';
 import type { Engine } from '../src/model/engine.ts';
 import { loadTemplate } from '../src/pipeline/load.ts';
 import { AppError } from '../src/util/errors.ts';
 import { qemu } from '../src/vms/index.ts';
 import { folderOf, now } from './definitions/folder.ts';
+import { packerCases } from './packer-folders.ts';
 
-/** Every release with every engine: what can be planned, and for what reason not. The reasons stand in test/golden/plan-matrix.txt. */
+/** Every release with every engine, and every builder of Packer: what can be planned, and for what reason not. The reasons stand in test/golden/plan-matrix.txt. */
 
 const distros: Distro[] = Object.values(registry);
 const engines: Engine[] = [
   bootstrapEngine({ distros, mirrors: {}, guestMirrors: {} }),
   cloudImageEngine({ distros, machines: qemu }),
   installerEngine({ distros, machines: qemu, mirrors: async () => ({}) }),
+  packerEngine({ distros, proveKvm: () => Promise.reject(new Error('nothing is built here')) }),
 ];
 const file = `sha256:${'0'.repeat(64)}`;
 
@@ -23,21 +26,38 @@ interface Row {
   distro: Distro;
   release: string;
   engine: string;
+  /** Of Packer. */
+  builder?: string;
   /** A file of the user's own. */
   own: boolean;
 }
 
-const rows: Row[] = distros.flatMap((distro) =>
-  distro.releases.flatMap(({ id }) =>
-    engines.flatMap((engine) =>
-      (engine.id === 'bootstrap' ? [false] : [false, true]).map((own) => ({ distro, release: id, engine: engine.id, own })),
-    ),
+/** Whose own file an engine may start from. */
+const ways: Pick<Row, 'engine' | 'builder' | 'own'>[] = [
+  { engine: 'bootstrap', own: false },
+  ...['cloud-image', 'installer'].flatMap((engine) => [false, true].map((own) => ({ engine, own }))),
+  ...builders.flatMap(({ id, from }) =>
+    (from === 'platform' ? [false] : [false, true]).map((own) => ({ engine: 'packer', builder: id, own })),
   ),
+];
+
+const rows: Row[] = distros.flatMap((distro) =>
+  distro.releases.flatMap(({ id }) => ways.map((way) => ({ distro, release: id, ...way }))),
 );
 
-function definition({ distro, release, engine, own }: Row): string {
-  const source = own ? `\n  options:\n    source: { url: "file:///srv/own", digest: "${file}" }` : '';
-  return `name: t\ndistro: ${distro.id}\nrelease: "${release}"\nengine:\n  name: ${engine}${source}\ndisk:\n  size: 10GiB\n`;
+function definition({ distro, release, engine, builder, own }: Row): string {
+  const options = {
+    ...(builder === undefined ? {} : { builder, ...placeOf(builder) }),
+    ...(own ? { source: { url: 'file:///srv/own', digest: file } } : {}),
+  };
+  const lines = Object.keys(options).length > 0 ? `\n  options: ${JSON.stringify(options)}` : '';
+  return `name: t\ndistro: ${distro.id}\nrelease: "${release}"\nengine:\n  name: ${engine}${lines}\ndisk:\n  size: 10GiB\n`;
+}
+
+/** What a builder's own place needs; the file is said by the row. */
+function placeOf(builder: string): Record<string, unknown> {
+  const { source: _, ...place } = packerCases.find((known) => known.builder === builder)?.options ?? {};
+  return place;
 }
 
 /** `yes`, or the faults with their places. */
@@ -63,7 +83,8 @@ describe('the plan of every release with every engine', () => {
     const lines: string[] = [];
     for (const row of rows) {
       const said = await verdict(row);
-      lines.push(`${row.distro.id} ${row.release}, ${row.engine}${row.own ? ', own file' : ''}: ${said.join('\n   ')}`);
+      const engine = [row.engine, ...(row.builder === undefined ? [] : [row.builder])].join(' ');
+      lines.push(`${row.distro.id} ${row.release}, ${engine}${row.own ? ', own file' : ''}: ${said.join('\n   ')}`);
     }
     await expect(`${lines.join('\n')}\n`).toMatchFileSnapshot(join(import.meta.dirname, 'golden/plan-matrix.txt'));
   });

@@ -1,15 +1,17 @@
 import type { Distro, Release } from '../model/distro.ts';
 import type { CloudImage, SigningKey, VendorFile } from '../model/vendor-file.ts';
 import { anaconda, cloudLayout, enterpriseGuest } from './shared/enterprise-linux.ts';
+import { distributionKey } from './shared/key-packages.ts';
 
-/** AlmaLinux: facts only. Fingerprints were taken from the keys themselves, as distribution-gpg-keys collects them. */
+/** AlmaLinux: facts only. Fingerprints were taken from the keys themselves. */
 
 function key(major: string, fingerprints: string[]): SigningKey {
   return {
     owner: `AlmaLinux OS ${major} <packager@almalinux.org>`,
     fingerprints,
     url: `https://repo.almalinux.org/almalinux/RPM-GPG-KEY-AlmaLinux-${major}`,
-    verifiedWith: 'the key in github.com/rpm-software-management/distribution-gpg-keys',
+    verifiedWith: 'the key in the package distribution-gpg-keys of Debian 13',
+    keyring: distributionKey(`alma/RPM-GPG-KEY-AlmaLinux-${major}`),
   };
 }
 

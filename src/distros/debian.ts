@@ -1,6 +1,7 @@
-import type { BootstrapFacts, BootstrapRequest, Distro, GuestFacts, Release } from '../model/distro.ts';
+import type { BootstrapFacts, BootstrapRequest, Distro, Release } from '../model/distro.ts';
 import type { Installer } from '../model/installer.ts';
 import type { SigningKey, VendorFile } from '../model/vendor-file.ts';
+import { debianGuest } from './shared/debian-like.ts';
 
 /** Debian: facts only. Dates from Debian's release and LTS calendars. */
 
@@ -50,31 +51,10 @@ const installer: Installer = {
   ],
 };
 
-const guest: GuestFacts = {
-  packages: {
-    'cloud-init': ['cloud-init'],
-    'grow-root': ['cloud-guest-utils'],
-    ssh: ['openssh-server'],
-    sudo: ['sudo'],
-    'time-sync': ['systemd-timesyncd'],
-    initramfs: ['initramfs-tools'],
-    'boot-menu': ['grub2-common'],
-  },
+const guest = debianGuest({
   kernel: { full: ['linux-image-amd64'], cloud: ['linux-image-cloud-amd64'] },
-  units: { ssh: 'ssh', timeSync: 'systemd-timesyncd' },
-  initramfs: 'initramfs-tools',
-  bootMenu: ['update-grub'],
-  network: 'netplan',
-  selinux: false,
-  agents: {
-    kvm: { packages: ['qemu-guest-agent'], unit: 'qemu-guest-agent' },
-    // Debian has no package of the Xen guest agent; the guest-tools step brings a small one that needs only these.
-    xen: { packages: ['xenstore-utils'], unit: 'gabarit-xen-agent' },
-    vmware: { packages: ['open-vm-tools'], unit: 'open-vm-tools' },
-  },
-  absentModules: [],
   cloudUser: 'debian',
-};
+});
 
 const releases: Release[] = [
   {

@@ -1,6 +1,7 @@
 import type { Distro, GuestFacts } from '../model/distro.ts';
 import type { Installer } from '../model/installer.ts';
 import type { SigningKey, VendorFile } from '../model/vendor-file.ts';
+import { distributionKey } from './shared/key-packages.ts';
 
 /** openSUSE Leap: facts only. Each minor release is a release of its own here: the installers differ. */
 
@@ -8,7 +9,9 @@ const key: SigningKey = {
   owner: 'openSUSE Project Signing Key <opensuse@opensuse.org>',
   fingerprints: ['AD485664E901B867051AB15F35A2F86E29B700A4'],
   url: 'https://en.opensuse.org/SDB:Download_help#Checksums',
-  verifiedWith: 'the key in github.com/rpm-software-management/distribution-gpg-keys',
+  // The copy there is valid until 2026-06-19; the vendor makes it valid for longer from time to time.
+  verifiedWith: 'the key in the package distribution-gpg-keys of Debian 13',
+  keyring: distributionKey('opensuse/RPM-GPG-KEY-openSUSE-2022'),
 };
 
 /** Which file system they have was not seen; it is one of these. */
@@ -65,7 +68,6 @@ const guest: GuestFacts = {
   kernel: { full: ['kernel-default'], cloud: ['kernel-default-base'] },
   units: { ssh: 'sshd', timeSync: 'chronyd' },
   initramfs: 'dracut',
-  bootMenu: ['grub2-mkconfig', '-o', '/boot/grub2/grub.cfg'],
   network: 'wicked',
   selinux: false,
   agents: {

@@ -1,30 +1,35 @@
 import type { Distro, Release } from '../model/distro.ts';
 import type { CloudImage, SigningKey, VendorFile } from '../model/vendor-file.ts';
 import { anaconda, cloudLayout, enterpriseGuest } from './shared/enterprise-linux.ts';
+import { distributionKey } from './shared/key-packages.ts';
 
-/** Rocky Linux: facts only. Fingerprints were taken from the keys themselves, as distribution-gpg-keys collects them. */
+/** Rocky Linux: facts only. Fingerprints were taken from the keys themselves. */
 
-function key(owner: string, fingerprint: string, file: string): SigningKey {
+function key(major: string, owner: string, fingerprint: string, file: string): SigningKey {
   return {
     owner,
     fingerprints: [fingerprint],
     url: `https://dl.rockylinux.org/pub/rocky/${file}`,
-    verifiedWith: 'the key in github.com/rpm-software-management/distribution-gpg-keys',
+    verifiedWith: 'the key in the package distribution-gpg-keys of Debian 13',
+    keyring: distributionKey(`rocky/RPM-GPG-KEY-Rocky-${major}`),
   };
 }
 
 const keys = {
   '8': key(
+    '8',
     'Release Engineering <infrastructure@rockylinux.org>',
     '7051C470A929F454CEBE37B715AF5DAC6D745A60',
     'RPM-GPG-KEY-rockyofficial',
   ),
   '9': key(
+    '9',
     'Rocky Enterprise Software Foundation - Release key 2022 <releng@rockylinux.org>',
     '21CB256AE16FC54C6E652949702D426D350D275D',
     'RPM-GPG-KEY-Rocky-9',
   ),
   '10': key(
+    '10',
     'Release Engineering (Rocky Linux 10) <releng@rockylinux.org>',
     'FC226859C0860BF0DDB95B085B106C736FEDFC85',
     'RPM-GPG-KEY-Rocky-10',

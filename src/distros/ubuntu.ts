@@ -1,6 +1,8 @@
 import type { Distro, GuestFacts, Release } from '../model/distro.ts';
 import type { Installer } from '../model/installer.ts';
 import type { CloudImage, SigningKey, VendorFile } from '../model/vendor-file.ts';
+import { debianGuest } from './shared/debian-like.ts';
+import { ubuntuKey } from './shared/key-packages.ts';
 
 /**
  * Ubuntu: facts only. `endOfLife.lts` is that of the standard support, which is free for all; Ubuntu Pro goes on after it, but is
@@ -11,16 +13,16 @@ const isoKey: SigningKey = {
   owner: 'Ubuntu CD Image Automatic Signing Key (2012) <cdimage@ubuntu.com>',
   fingerprints: ['843938DF228D22F7B3742BC0D94AA3F0EFE21092'],
   url: 'https://ubuntu.com/tutorials/how-to-verify-ubuntu',
-  verifiedWith: 'several public repositories that verify with it; the key itself was not seen',
-  keyring: { path: '/usr/share/keyrings/ubuntu-archive-keyring.gpg', package: 'ubuntu-keyring' },
+  verifiedWith: 'the key in the package ubuntu-keyring of Debian 13',
+  keyring: ubuntuKey('ubuntu-archive-keyring'),
 };
 
 const cloudKey: SigningKey = {
   owner: 'UEC Image Automatic Signing Key <cdimage@ubuntu.com>',
   fingerprints: ['D2EB44626FDDC30B513D5BB71A5D6C4C7DB87C81'],
   url: 'https://documentation.ubuntu.com/public-images/',
-  verifiedWith: 'several public repositories that verify with it; the key itself was not seen',
-  keyring: { path: '/usr/share/keyrings/ubuntu-cloudimage-keyring.gpg', package: 'ubuntu-keyring' },
+  verifiedWith: 'the key in the package ubuntu-keyring of Debian 13',
+  keyring: ubuntuKey('ubuntu-cloudimage-keyring'),
 };
 
 function liveServer(release: string): VendorFile {
@@ -60,35 +62,14 @@ const installer: Installer = {
   ],
 };
 
-const guest: GuestFacts = {
-  packages: {
-    'cloud-init': ['cloud-init'],
-    'grow-root': ['cloud-guest-utils'],
-    ssh: ['openssh-server'],
-    sudo: ['sudo'],
-    'time-sync': ['systemd-timesyncd'],
-    initramfs: ['initramfs-tools'],
-    'boot-menu': ['grub2-common'],
-  },
+const guest = debianGuest({
   kernel: {
     full: ['linux-image-generic'],
     cloud: ['linux-image-virtual'],
     cloudLacks: { xen: 'without linux-modules-extra, its console is garbled on UEFI machines of XCP-ng' },
   },
-  units: { ssh: 'ssh', timeSync: 'systemd-timesyncd' },
-  initramfs: 'initramfs-tools',
-  bootMenu: ['update-grub'],
-  network: 'netplan',
-  selinux: false,
-  agents: {
-    kvm: { packages: ['qemu-guest-agent'], unit: 'qemu-guest-agent' },
-    // Its xe-guest-utilities is not used: that of 24.04 does not report addresses (xenserver/xe-guest-utilities#164).
-    xen: { packages: ['xenstore-utils'], unit: 'gabarit-xen-agent' },
-    vmware: { packages: ['open-vm-tools'], unit: 'open-vm-tools' },
-  },
-  absentModules: [],
   cloudUser: 'ubuntu',
-};
+});
 
 function longTerm(id: string, codename: string, name: string, end: string, more: Partial<Release> = {}): Release {
   return {

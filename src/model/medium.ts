@@ -12,6 +12,8 @@ export const mediumSchema = z.strictObject({
   digest: mediumDigest,
   /** Who vouches for the digest: an OpenPGP fingerprint and when it was signed (seconds since 1970). Absent: the definition gives the digest. */
   signed: z.strictObject({ fingerprint: z.string(), date: z.int() }).optional(),
+  /** Of a network installer, whose medium is its initial ramdisk: the kernel that belongs to it. */
+  kernel: z.strictObject({ url: z.string(), digest: mediumDigest }).optional(),
 });
 /** A medium, pinned. */
 export type Medium = z.infer<typeof mediumSchema>;

@@ -44,5 +44,12 @@ export interface SigningKey {
   /** What the fingerprint was compared with when this was written. */
   verifiedWith: string;
   /** The file that has it on a Debian or Ubuntu host, and the package that brings it. */
-  keyring?: { path: string; package: string };
+  keyring?: KeyPackage;
+}
+
+export interface KeyPackage {
+  path: string;
+  package: string;
+  /** What an older host needs to install it. */
+  where?: string;
 }

@@ -5,6 +5,8 @@ import { type AnswersFormat, answersFormats, type InstallerKind, installerKinds 
 import { platformIds, platforms } from '../../src/model/platform.ts';
 import { distroIds } from '../../src/model/template.ts';
 import type { SigningKey, VendorFile } from '../../src/model/vendor-file.ts';
+import { exec } from '../../src/util/exec.ts';
+import { hasTool, needs } from '../tools.ts';
 
 /** What every distribution must say of itself, so that engines, steps and checks can rely on it. */
 
@@ -96,7 +98,6 @@ describe.each(distros)('$id', (distro) => {
       const names = [...Object.values(guest.packages), guest.kernel.full, guest.kernel.cloud ?? []].flat();
       for (const name of names) expect(name).toMatch(packageName);
       for (const unit of Object.values(guest.units)) expect(unit).toMatch(unitName);
-      expect(guest.bootMenu.length).toBeGreaterThan(0);
       expect(guest.cloudUser).toMatch(/^[a-z][a-z-]*$/);
       if (distro.family !== 'apt') expect(guest.initramfs).toBe('dracut');
       expect(guest.packages.initramfs).toContain(guest.initramfs);
@@ -161,4 +162,24 @@ function signingKey(key: SigningKey, about: string): void {
   expect(key.url, about).toMatch(/^https:\/\//);
   expect(key.owner, about).toMatch(/ <[^@<>]+@[^@<>]+>$/);
   expect(key.verifiedWith.length, about).toBeGreaterThan(20);
+  if (key.keyring === undefined) return;
+  expect(key.keyring.package, about).toMatch(packageName);
+  expect(key.keyring.path, about).toMatch(/^\/usr\/share\/(keyrings|distribution-gpg-keys)\/[\w/-]+(\.gpg)?$/);
 }
+
+const keys = [
+  ...new Map(
+    distros
+      .flatMap(({ releases }) => releases.flatMap(({ media, cloudImages }) => [...media, ...cloudImages]))
+      .flatMap(({ signature }) => (signature.kind === 'none' ? [] : [[signature.key.owner, signature.key] as const])),
+  ).values(),
+];
+
+/** Hosts have the package of one vendor's keys, or of none. */
+describe.each(keys.map((key) => [key.owner, key] as const))('the key of %s', (_, key) => {
+  test.skipIf(!hasTool(key.keyring?.path ?? '/none') || needs('gpg'))('is the one that its package brings', async () => {
+    const { stdout } = await exec(['gpg', '--batch', '--show-keys', '--with-colons', key.keyring?.path ?? '']);
+    const found = [...stdout.matchAll(/^fpr:+([0-9A-F]{40}):/gm)].map(([, fingerprint]) => fingerprint);
+    expect(found).toEqual(expect.arrayContaining(key.fingerprints));
+  });
+});

@@ -63,7 +63,20 @@ describe('is refused when the definition is read', () => {
     expect(refusals(engine, { distro: 'rocky', release: '9', repositories }).map(({ path }) => path)).toContainEqual([
       'repositories',
     ]);
-    expect(refusals(engine, { repositories })).toEqual([]);
+    expect(refusals(engine, { repositories, engine: { name: engine, options: { source } } })).toEqual([]);
+  });
+
+  test("cloud-image: a vendor's image that nothing proves, or that could not be checked", () => {
+    expect(refusals('cloud-image', {})).toEqual([
+      expect.objectContaining({ path: ['engine', 'options'], message: expect.stringContaining('cannot be proven') as string }),
+    ]);
+    expect(refusals('cloud-image', { distro: 'rocky', release: '9' }).map(({ path }) => path.join('.'))).toEqual([
+      'engine.options',
+      'engine.name',
+    ]);
+    expect(
+      refusals('cloud-image', { distro: 'rocky', release: '9', engine: { name: 'cloud-image', options: { source } } }),
+    ).toEqual([]);
   });
 
   test('installer: what it would ask, all at once', () => {
@@ -150,6 +163,11 @@ describe.skipIf(needs('shellcheck', 'dpkg-query'))('the script that installs pac
     const path = join(folder, 'script.sh');
     await writeFile(path, `#!/bin/sh\n${packageScript(family, ['a', 'b-c'], ['d'])}`);
     await exec(['shellcheck', path]);
+  });
+
+  test('adds the repository of others before what comes from it', () => {
+    const lines = packageScript('dnf', ['epel-release', 'a', 'b'], []).split('\n');
+    expect(lines.filter((line) => line.startsWith('set -- '))).toEqual(["set -- 'epel-release'", "set -- 'a' 'b'"]);
   });
 
   test('asks no mirror when everything is there', async () => {

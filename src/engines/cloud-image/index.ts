@@ -13,18 +13,17 @@ import { exec } from '../../util/exec.ts';
 import { buildInMachine } from '../shared/build-in-machine.ts';
 import { ensureLayer } from '../shared/layers.ts';
 import { fetchMedium } from '../shared/media/fetch-medium.ts';
+import { keyringOption } from '../shared/media/keyring-option.ts';
 import { pinMedium, pinVendorFile } from '../shared/media/pin-medium.ts';
+import { refuseVendorFile } from '../shared/media/refuse-vendor-file.ts';
+import { machineTools, qemuVersion } from '../shared/machine-tools.ts';
 import { timed } from '../shared/timed.ts';
 import { makeOverlay } from './overlay.ts';
 import { buildSeed } from './seed.ts';
 
 export const cloudImageOptions = z.strictObject({
   source: mediumSourceSchema.optional().describe("The image to start from; by default the vendor's newest for the release"),
-  keyring: z
-    .string()
-    .regex(/^\//, 'must be an absolute path')
-    .optional()
-    .describe("The file with the vendor's OpenPGP public key, where no package of this host brings it"),
+  keyring: keyringOption,
 });
 
 export interface CloudImageConfig {
@@ -40,10 +39,7 @@ export function cloudImageEngine(config: CloudImageConfig): Engine {
     id: 'cloud-image',
     revision: 'cloud-image-1',
     options: cloudImageOptions,
-    requires: [
-      { command: 'qemu-system-x86_64', package: 'qemu-system-x86', versionArgs: ['--version'] },
-      { command: 'qemu-img', package: 'qemu-utils', versionArgs: ['--version'] },
-    ],
+    requires: machineTools,
     refuse,
     pin,
     build: (plan, ctx) => build(plan, config, ctx),
@@ -53,19 +49,7 @@ export function cloudImageEngine(config: CloudImageConfig): Engine {
 function refuse({ template, distro, release }: RefusalRequest): Refusal[] {
   const refusals: Refusal[] = [];
   const { data } = cloudImageOptions.safeParse(template.engine.options);
-  if (data && data.source === undefined && release.cloudImages.length === 0)
-    refusals.push({
-      path: ['engine', 'options'],
-      message: `${release.title} has no cloud image that everybody may fetch: the source is needed`,
-      hint: distro.subscription ?? 'Name an image and its digest (engine.options.source).',
-    });
-  const obstacle = release.cloudImages[0]?.obstacle;
-  if (data && data.source === undefined && obstacle !== undefined)
-    refusals.push({
-      path: ['engine', 'name'],
-      message: `what is made from the vendor's cloud image of ${release.title} could not be checked: ${obstacle}`,
-      hint: 'Use the engine installer or packer, which lay out one ext4, or name an image like that (engine.options.source).',
-    });
+  if (data && data.source === undefined) refusals.push(...refuseVendorFile('image', { distro, release }));
   if (template.repositories.length > 0 && distro.family !== 'apt')
     refusals.push({ path: ['repositories'], message: `they are package sources of apt, which ${distro.title} does not have` });
   return refusals;
@@ -151,13 +135,12 @@ async function makeDisk(
   const convert = ['qemu-img', 'convert', '-q', '-f', 'qcow2', '-O', 'raw', '-S', '4k', overlay, join(folder, 'disk.raw')];
   await exec(convert, { signal: ctx.signal, errorCode: 'BUILD_FAILED', what: 'Reading the disk of the machine' });
   await remove();
-  const { stdout } = await exec(['qemu-system-x86_64', '--version'], { signal: ctx.signal });
   return {
     madeAt: Math.floor(Date.now() / 1000),
     timings: {
       'machine: boot, provision, seal': (provisioned - started) / 1000,
       'machine: read disk': (performance.now() - provisioned) / 1000,
     },
-    tools: { qemu: /version (\S+)/.exec(stdout)?.[1] ?? 'unknown' },
+    tools: { qemu: await qemuVersion(ctx.signal) },
   };
 }

@@ -9,9 +9,8 @@ import type { BuildMachineRequest, MachineHost } from '../../model/machine.ts';
 import type { Medium } from '../../model/medium.ts';
 import type { Plan } from '../../model/plan.ts';
 import type { StepContext } from '../../model/step.ts';
-import { digestOfFile } from '../../util/digest.ts';
+import { type Digest, digestOfFile } from '../../util/digest.ts';
 import { AppError } from '../../util/errors.ts';
-import { exec } from '../../util/exec.ts';
 import {
   type AnsweredInstaller,
   answeredInstallers,
@@ -27,7 +26,9 @@ import { wantedPackages } from '../shared/install-packages.ts';
 import { ensureLayer } from '../shared/layers.ts';
 import { fetchMedium } from '../shared/media/fetch-medium.ts';
 import { pinMedium, pinVendorFile } from '../shared/media/pin-medium.ts';
+import { refuseVendorFile } from '../shared/media/refuse-vendor-file.ts';
 import { kernelArguments } from '../shared/step-environment.ts';
+import { machineTools, qemuVersion } from '../shared/machine-tools.ts';
 import { timed } from '../shared/timed.ts';
 import { type BootFiles, bootFilesOf } from './boot-files.ts';
 import { type InstallerOptions, installerOptions } from './options.ts';
@@ -47,10 +48,7 @@ export function installerEngine(config: InstallerConfig): Engine {
     id: 'installer',
     revision: 'installer-1',
     options: installerOptions,
-    requires: [
-      { command: 'qemu-system-x86_64', package: 'qemu-system-x86', versionArgs: ['--version'] },
-      { command: 'qemu-img', package: 'qemu-utils', versionArgs: ['--version'] },
-    ],
+    requires: machineTools,
     refuse,
     pin,
     preview: (plan) =>
@@ -74,12 +72,8 @@ function refuse({ template, distro, release }: RefusalRequest): Refusal[] {
     ];
   const refusals: Refusal[] = questionsOfTemplate(kind, template).map(({ path, message, hint }) => ({ path, message, hint }));
   const { data } = installerOptions.safeParse(template.engine.options);
-  if (data && data.source === undefined && data.netboot === undefined && release.media.length === 0)
-    refusals.push({
-      path: ['engine', 'options'],
-      message: `${release.title} has no installation medium that everybody may fetch: the source is needed`,
-      hint: distro.subscription ?? 'Name a medium and its digest (engine.options.source).',
-    });
+  if (data && data.source === undefined && data.netboot === undefined)
+    refusals.push(...refuseVendorFile('iso', { distro, release }));
   if (data?.netboot !== undefined && kind !== 'debian-installer')
     refusals.push({
       path: ['engine', 'options', 'netboot'],
@@ -100,11 +94,15 @@ async function pin({ template, arch, release }: PinRequest, ctx: Parameters<Engi
   const vendorFile = release.media.find((file) => file.arch === arch);
   let medium: Medium;
   if (netboot !== undefined)
-    medium = { kind: 'iso', url: pathToFileURL(netboot.initrd).href, digest: await digestOfFile(netboot.initrd, ctx.signal) };
+    medium = { kind: 'iso', ...(await pinFile(netboot.initrd, ctx.signal)), kernel: await pinFile(netboot.kernel, ctx.signal) };
   else if (source !== undefined) medium = await pinMedium('iso', source, ctx);
   else if (vendorFile) medium = await pinVendorFile('iso', vendorFile, keyring, ctx);
   else throw new TypeError('the template was not checked');
   return { lock: { repositories: [], packages: [] }, medium, guestSources: '' };
+}
+
+async function pinFile(path: string, signal: AbortSignal): Promise<{ url: string; digest: Digest }> {
+  return { url: pathToFileURL(path).href, digest: await digestOfFile(path, signal) };
 }
 
 interface Answered {
@@ -191,9 +189,9 @@ async function install(plan: Plan, folder: string, config: InstallerConfig, ctx:
   const { answers, release, distro, kind, options } = await answersFor(plan, config, { publicKey, phoneHome: home.url });
   const path = await fetchMedium(medium, ctx);
   const boot: BootFiles =
-    options.netboot === undefined
+    medium.kernel === undefined
       ? await bootFilesOf(path, release.installer, ctx.workdir)
-      : { kernel: options.netboot.kernel, initrd: path, volumeId: '' };
+      : { kernel: await fetchMedium({ kind: 'iso', ...medium.kernel }, ctx), initrd: path, volumeId: '' };
   const disk = join(folder, 'disk.raw');
   await using file = await open(disk, 'w');
   await file.truncate(template.disk.size);
@@ -202,7 +200,7 @@ async function install(plan: Plan, folder: string, config: InstallerConfig, ctx:
   const request: BuildMachineRequest = {
     name,
     disk: { path: disk, format: 'raw' },
-    discs: options.netboot === undefined ? [path] : [],
+    discs: medium.kernel === undefined ? [path] : [],
     firmware: installedBy(template.disk.firmware),
     acceleration,
     memoryMiB: options.memoryMiB,
@@ -227,14 +225,13 @@ async function install(plan: Plan, folder: string, config: InstallerConfig, ctx:
   } finally {
     await machine.stop();
   }
-  const { stdout } = await exec(['qemu-system-x86_64', '--version'], { signal: ctx.signal });
   return {
     madeAt: Math.floor(Date.now() / 1000),
     timings: {
       'machine: install': (installed - started) / 1000,
       'machine: boot, provision, seal': (performance.now() - installed) / 1000,
     },
-    tools: { qemu: /version (\S+)/.exec(stdout)?.[1] ?? 'unknown' },
+    tools: { qemu: await qemuVersion(ctx.signal) },
   };
 }
 

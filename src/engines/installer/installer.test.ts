@@ -8,6 +8,7 @@ import { findRelease } from '../../model/distro.ts';
 import type { MachineHost } from '../../model/machine.ts';
 import { type Plan, planId } from '../../model/plan.ts';
 import { templateSchema } from '../../model/template.ts';
+import { digestOfFile } from '../../util/digest.ts';
 import { installerEngine } from './index.ts';
 
 const distros = [debian, rocky, ubuntu];
@@ -18,6 +19,7 @@ let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'installer-'));
   await writeFile(join(folder, 'initrd'), 'ramdisk');
+  await writeFile(join(folder, 'linux'), 'kernel');
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
@@ -74,13 +76,14 @@ describe('a plan', () => {
     expect(shown).toContain(preview[0]?.text.trimEnd());
   });
 
-  test('of a network installer pins its initial ramdisk, and needs a mirror', async () => {
+  test('of a network installer pins its initial ramdisk and its kernel, and needs a mirror', async () => {
     const netboot = { kernel: join(folder, 'linux'), initrd: join(folder, 'initrd') };
     const plan = await planOf('debian', '12', { netboot });
     expect(plan.medium).toMatchObject({
       kind: 'iso',
       url: `file://${netboot.initrd}`,
       digest: expect.stringMatching(/^sha256:/) as string,
+      kernel: { url: `file://${netboot.kernel}`, digest: await digestOfFile(netboot.kernel) },
     });
     await expect(engine().preview?.(plan)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
     const own = {

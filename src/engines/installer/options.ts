@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { mediumSourceSchema } from '../../model/medium.ts';
+import { keyringOption } from '../shared/media/keyring-option.ts';
 
 const path = z.string().regex(/^\//, 'must be an absolute path');
 
 export const installerOptions = z.strictObject({
   source: mediumSourceSchema.optional().describe("The installation medium (ISO); by default the vendor's newest for the release"),
-  keyring: path.optional().describe("The file with the vendor's OpenPGP public key, where no package of this host brings it"),
+  keyring: keyringOption,
   netboot: z
     .strictObject({
       kernel: path.describe('The kernel of the network installer').meta({

@@ -1,5 +1,6 @@
 import type { Distro, Release } from '../../model/distro.ts';
 import type { Plan } from '../../model/plan.ts';
+import type { PlatformId } from '../../model/platform.ts';
 import type { AnswerFile } from '../shared/answers/answers.ts';
 
 /** A place where Packer makes a machine. Facts and one pure function; adding one is a file here and a line in `index.ts`. */
@@ -10,6 +11,8 @@ export interface Builder {
   from: 'image' | 'iso' | 'platform';
   /** Packer 1.7 and newer load it by these; 1.6 has it built in, except where `bundled` is false. */
   plugin: { name: string; source: string; version: string; bundled: boolean };
+  /** What its machines find under them; absent where that is none of ours. */
+  platform?: PlatformId;
   /** What differs from place to place: variables in Packer, options of the engine in a definition (in camelCase). */
   variables: Record<string, BuilderVariable>;
   /** The settings of the `source` block. */

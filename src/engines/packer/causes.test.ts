@@ -6,14 +6,12 @@ import { causesPage } from './causes-page.ts';
 /** Real words of Packer, its plugins and the platforms behind them: from their sources, and from what people reported. */
 const said: Record<string, string[]> = {
   'console-race': ['Error establishing VNC session: error parsing ProtocolVersion.'],
-  'console-limit': [
-    'Received response: HTTP/1.1 503 Connection Limit Exceeded',
-    "Expected to find a VM console but got '2'; expected to find a VM console",
-  ],
+  'console-limit': ['Received response: HTTP/1.1 503 Connection Limit Exceeded'],
   'vnc-handshake': ['Error handshaking with VNC: no suitable auth schemes found. server supported: []byte{0x1}'],
   'storage-full': [
     'Error creating VDI: API Error: SR_BACKEND_FAILURE_44 , There is insufficient space , ',
     'error creating vm: A general system error occurred: Error creating disk Error creating VVol Object. This may be due to insufficient available space on the datastore',
+    "The operation failed due to Insufficient disk space on datastore 'local'.",
   ],
   'host-disk-full': ['Error uploading file: write /tmp/packer-upload813412272: no space left on device'],
   'no-hosts': ["Unable to start VM with UUID '1e6d17ed-2d17-f9a7-bf13-b75709e92422': API Error: [NO_HOSTS_AVAILABLE]"],
@@ -30,7 +28,7 @@ const said: Record<string, string[]> = {
     'API Error: SESSION_AUTHENTICATION_FAILED root Authentication failure',
     'ServerFaultCode: Cannot complete login due to an incorrect user name or password.',
     'error validating regions: AuthFailure: AWS was not able to validate the provided access credentials',
-    '401 authentication failure',
+    '401 No ticket',
   ],
   'not-allowed': [
     'UnauthorizedOperation: You are not authorized to perform this operation.',
@@ -50,11 +48,15 @@ const said: Record<string, string[]> = {
     'source path error: stat /isos/a.iso: no such file or directory',
   ],
   'plugin-missing': [
+    'Error: Unknown source type xenserver-iso',
     'Failed to initialize build "xenserver-iso": error initializing builder \'xenserver-iso\': Unknown builder xenserver-iso',
     'The following plugins are required, but not installed:',
     'The builder virtualbox-iso is unknown by Packer, and is likely part of a plugin',
   ],
-  'plugin-protocol': ['Incompatible API version with plugin. Plugin version: 4, Ours: 5'],
+  'plugin-protocol': [
+    'Incompatible API version with plugin. Plugin version: 4, Ours: 5',
+    'unsupported remote protocol MAJOR version 6. The current MAJOR protocol version is 5.',
+  ],
   'qemu-missing': ['Failed creating Qemu driver: exec: "qemu-system-x86_64": executable file not found in $PATH'],
   'iso-tool-missing': [
     'could not find a supported CD ISO creation command (the supported commands are: xorriso, mkisofs, hdiutil, oscdimg)',
@@ -79,7 +81,7 @@ const said: Record<string, string[]> = {
   script: ['Script exited with non-zero exit status: 3. Allowed exit codes are: [0]'],
   'shutdown-timeout': ['Timeout while waiting for machine to shut down.'],
   'variable-unset': ['Error: Unset variable "remote_password"', 'A used variable must be set or have a default value; see'],
-  'template-invalid': ['Error: Unsupported argument', 'An argument named "vnc_none" is not expected here.'],
+  'template-invalid': ['Error: Extraneous JSON object property', 'No argument or block type is named "required_plugins".'],
   tls: ['Post "https://vcenter/sdk": x509: certificate signed by unknown authority'],
   unreachable: [
     'dial tcp 192.0.2.1:443: connect: no route to host; dial tcp 192.0.2.1:443: no route to host',
@@ -91,6 +93,7 @@ test('there are at least 25, each with an id of its own and a proof', () => {
   const ids = packerCauses.map(({ id }) => id);
   expect(ids.length).toBeGreaterThanOrEqual(25);
   expect(new Set(ids).size).toBe(ids.length);
+  for (const { id, source } of packerCauses) expect(source.length, id).toBeGreaterThan(10);
   expect(Object.keys(said).toSorted()).toEqual(ids.toSorted());
 });
 

@@ -5,17 +5,19 @@ import { iso9660 } from '../../disk/iso9660-writer.ts';
 import { makeSshKey } from '../../clients/ssh.ts';
 import { type Distro, findRelease, type Release } from '../../model/distro.ts';
 import type { Built, Engine, PinRequest, Pinned, Refusal, RefusalRequest } from '../../model/engine.ts';
+import { platforms } from '../../model/platform.ts';
 import type { Plan } from '../../model/plan.ts';
 import type { StepContext } from '../../model/step.ts';
 import { digestOfJson } from '../../util/digest.ts';
 import { AppError } from '../../util/errors.ts';
-import { exec } from '../../util/exec.ts';
 import { registerSecret } from '../../util/redact.ts';
 import { ensureLayer } from '../shared/layers.ts';
+import { qemuVersion } from '../shared/machine-tools.ts';
 import { answeredInstallers } from '../shared/answers/answers.ts';
 import { questionsOfTemplate } from '../shared/answers/questions.ts';
 import { fetchMedium } from '../shared/media/fetch-medium.ts';
 import { pinMedium, pinVendorFile } from '../shared/media/pin-medium.ts';
+import { refuseVendorFile } from '../shared/media/refuse-vendor-file.ts';
 import type { Dialect } from './builder.ts';
 import { findBuilder, packerOptions, type PackerOptions, readOptions } from './options.ts';
 import { findPacker, type PackerProgram } from './packer-version.ts';
@@ -33,6 +35,8 @@ export interface PackerConfig {
   proveKvm: (ctx: StepContext) => Promise<{ usable: boolean; reason: string }>;
   /** Another Packer than the one on the PATH, for tests. */
   command?: string;
+  /** Before the second run; three times as long before the third. */
+  pauseMs?: number;
 }
 
 interface PackerDisk {
@@ -59,17 +63,17 @@ export function packerExporter(distros: Distro[]): Engine {
   const never = async (): Promise<never> => {
     throw new TypeError('an exported template is not built here');
   };
-  return { ...packerEngine({ distros, proveKvm: never }), refuse: builderRefusals, build: never };
+  return { ...packerEngine({ distros, proveKvm: never }), refuse: (request) => builderRefusals(request), build: never };
 }
 
 function refusals({ template, distro, release }: RefusalRequest): Refusal[] {
   // What is wrong with the options themselves is told by their schema.
   if (!packerOptions.safeParse(template.engine.options).success) return [];
-  return builderRefusals({ template, distro, release });
+  return builderRefusals({ template, distro, release }, true);
 }
 
-/** What a builder can never make of a template. */
-export function builderRefusals({ template, distro, release }: RefusalRequest): Refusal[] {
+/** What a builder can never make of a template. `isBuilt`: here, so that it is also checked. */
+function builderRefusals({ template, distro, release }: RefusalRequest, isBuilt = false): Refusal[] {
   const { builder: id, source } = readOptions(template.engine.options);
   const builder = findBuilder(id);
   if (builder === undefined) return [];
@@ -79,6 +83,23 @@ export function builderRefusals({ template, distro, release }: RefusalRequest): 
         path: ['engine', 'options', 'source'],
         message: `${builder.id} begins with an image that the platform has`,
         hint: 'Take "source" out.',
+      },
+    ];
+  const { platform } = builder;
+  if (platform !== undefined && !template.platforms.includes(platform))
+    return [
+      {
+        path: ['platforms'],
+        message: `${builder.id} makes machines of ${platforms[platform].title}, which this template is not for`,
+        hint: `Add ${platform} to the platforms, or take another builder.`,
+      },
+    ];
+  if (builder.id === 'qemu' && template.disk.firmware === 'uefi')
+    return [
+      {
+        path: ['disk', 'firmware'],
+        message: "Packer's qemu starts its machine by BIOS, which this template is not for",
+        hint: 'Write "both", or use the engine cloud-image.',
       },
     ];
   const { kind } = release.installer;
@@ -96,16 +117,7 @@ export function builderRefusals({ template, distro, release }: RefusalRequest): 
       },
     ];
   if (source !== undefined || builder.from === 'platform' || open.length > 0) return open;
-  const vendor = builder.from === 'iso' ? release.media : release.cloudImages;
-  if (vendor.length === 0)
-    return [
-      {
-        path: ['engine', 'options'],
-        message: `${distro.title} publishes no ${builder.from === 'iso' ? 'medium' : 'image'} that all may fetch`,
-        hint: `${distro.subscription ?? ''} Name your own: engine.options.source`.trim(),
-      },
-    ];
-  return [];
+  return refuseVendorFile(builder.from, { distro, release }, isBuilt && builder.id === 'qemu');
 }
 
 /** The vendor's medium or the definition's own; packages are what the machine finds when it is built. */
@@ -121,7 +133,7 @@ async function pinSource(
   if (options.source) return { ...nothing, medium: await pinMedium(kind, options.source, ctx) };
   const vendor = (kind === 'iso' ? release.media : release.cloudImages).find((file) => file.arch === arch);
   if (vendor === undefined) throw new AppError('NOT_FOUND', `${release.title} has no ${kind} for ${arch}`);
-  return { ...nothing, medium: await pinVendorFile(kind, vendor, undefined, ctx) };
+  return { ...nothing, medium: await pinVendorFile(kind, vendor, options.keyring, ctx) };
 }
 
 /** The distribution and release of a plan. */
@@ -211,14 +223,19 @@ async function makeDisk(
     keep: ctx.keepOnError ?? false,
   };
   await mkdir(join(ctx.cacheDir, 'packer'), { recursive: true });
-  const ran = await runAgain(run, output, ctx).catch((error: unknown) => {
+  const ran = await runAgain(run, output, config.pauseMs ?? 5000, ctx).catch((error: unknown) => {
     throw ctx.keepOnError && error instanceof AppError ? tellKept(error, folder, key) : error;
   });
   await rename(join(output, 'disk.raw'), join(layer, 'disk.raw'));
   if (ctx.keepOnError) await rm(dirname(folder), { recursive: true, force: true });
   return {
     timings: ran.timings,
-    tools: { packer: program.version, qemu: await qemuVersion(ctx.signal) },
+    tools: {
+      packer: program.version,
+      // The template requires exactly this one; Packer 1.6 has it built in.
+      ...(program.dialect === 'current' ? { [`packer-plugin-${builder.plugin.name}`]: builder.plugin.version } : {}),
+      qemu: await qemuVersion(ctx.signal),
+    },
     sourceDateEpoch: Math.floor(Date.now() / 1000),
   };
 }
@@ -227,6 +244,7 @@ async function makeDisk(
 async function runAgain(
   run: Parameters<typeof runPacker>[0],
   output: string,
+  firstPauseMs: number,
   ctx: StepContext,
 ): Promise<{ timings: Record<string, number> }> {
   for (let attempt = 1; ; attempt += 1) {
@@ -234,7 +252,7 @@ async function runAgain(
       return await runPacker(run, ctx);
     } catch (error) {
       if (attempt >= 3 || run.keep || !(error instanceof AppError) || error.details['retry'] !== true) throw error;
-      const pauseMs = 5000 * 3 ** (attempt - 1);
+      const pauseMs = firstPauseMs * 3 ** (attempt - 1);
       ctx.emit({ type: 'log', level: 'warn', message: `${error.message} Trying again in ${pauseMs / 1000} s.` });
       await sleep(pauseMs, undefined, { signal: ctx.signal });
       await rm(output, { recursive: true, force: true });
@@ -254,11 +272,6 @@ async function boundQemu(folder: string): Promise<string> {
   const path = join(folder, 'qemu-bound');
   await writeFile(path, '#!/bin/sh\nexec setpriv --pdeathsig KILL qemu-system-x86_64 "$@"\n', { mode: 0o755 });
   return path;
-}
-
-async function qemuVersion(signal: AbortSignal): Promise<string> {
-  const { stdout } = await exec(['qemu-system-x86_64', '--version'], { signal });
-  return /version (\S+)/.exec(stdout)?.[1] ?? stdout.trim();
 }
 
 /** Not in the work folder, which is gone when the run is. */

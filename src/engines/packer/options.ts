@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { mediumSourceSchema } from '../../model/medium.ts';
+import { keyringOption } from '../shared/media/keyring-option.ts';
 import type { Builder } from './builder.ts';
 import * as registry from './builders/index.ts';
 
@@ -19,6 +20,7 @@ const common = {
   source: mediumSourceSchema
     .optional()
     .describe("The image or medium to begin with; by default the vendor's own, proven by the vendor's signature"),
+  keyring: keyringOption,
 };
 
 function optionsOf(builder: Builder, isRequired: boolean) {

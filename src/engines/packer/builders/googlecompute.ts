@@ -4,6 +4,7 @@ import { type Builder, variable } from '../builder.ts';
 export const googlecompute: Builder = {
   id: 'googlecompute',
   from: 'platform',
+  platform: 'kvm',
   plugin: { name: 'googlecompute', source: 'github.com/hashicorp/googlecompute', version: '1.1.0', bundled: true },
   variables: {
     project_id: { description: 'The project', example: 'my-project' },

@@ -4,6 +4,7 @@ import { type Builder, variable } from '../builder.ts';
 export const openstack: Builder = {
   id: 'openstack',
   from: 'platform',
+  platform: 'kvm',
   plugin: { name: 'openstack', source: 'github.com/hashicorp/openstack', version: '1.1.2', bundled: true },
   variables: {
     identity_endpoint: { description: 'The identity service', example: 'https://keystone.example:5000/v3' },

@@ -4,6 +4,7 @@ import { type Builder, sshAsRoot, typing, variable } from '../builder.ts';
 export const proxmoxIso: Builder = {
   id: 'proxmox-iso',
   from: 'iso',
+  platform: 'kvm',
   plugin: { name: 'proxmox', source: 'github.com/hashicorp/proxmox', version: '1.2.1', bundled: true },
   variables: {
     proxmox_url: { description: 'Its API', example: 'https://proxmox.example:8006/api2/json' },

@@ -4,6 +4,7 @@ import { answersVolume, type Builder, buildUser, sshAsRoot, typing, variable } f
 export const qemu: Builder = {
   id: 'qemu',
   from: 'image',
+  platform: 'kvm',
   plugin: { name: 'qemu', source: 'github.com/hashicorp/qemu', version: '1.0.9', bundled: true },
   variables: {
     accelerator: { description: 'kvm, or tcg where the host has no KVM (slow)', default: 'kvm' },

@@ -4,6 +4,7 @@ import { answersVolume, type Builder, sshAsRoot, typing, variable } from '../bui
 export const vsphereIso: Builder = {
   id: 'vsphere-iso',
   from: 'iso',
+  platform: 'vmware',
   plugin: { name: 'vsphere', source: 'github.com/hashicorp/vsphere', version: '1.1.1', bundled: true },
   variables: {
     vcenter_server: { description: 'The vCenter', example: 'vcenter.example' },

@@ -4,6 +4,7 @@ import { answersVolume, type Builder, sshAsRoot, typing, variable } from '../bui
 export const xenserverIso: Builder = {
   id: 'xenserver-iso',
   from: 'iso',
+  platform: 'xen',
   plugin: { name: 'xenserver', source: 'github.com/vatesfr/xenserver', version: '~> 0.9', bundled: false },
   variables: {
     remote_host: { description: 'The master of the pool', example: 'xcp-ng.example' },

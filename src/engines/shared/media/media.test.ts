@@ -89,6 +89,36 @@ test('digests are read in both styles', () => {
   ]);
 });
 
+test.each([
+  [
+    { path: '/usr/share/keyrings/none.gpg', package: 'vendor-keyring', where: 'Debian 13 has it' },
+    'Run "apt-get install vendor-keyring" (Debian 13 has it). Or get it from https://v.example, compare its fingerprint (AB)',
+  ],
+  [undefined, 'No package brings it: get it from https://v.example, compare its fingerprint (AB)'],
+])("a vendor's key that is not on this host: what to do, %o", async (keyring, hint) => {
+  const key = {
+    owner: 'V <v@v.example>',
+    fingerprints: ['AB'],
+    url: 'https://v.example',
+    verifiedWith: '',
+    ...(keyring && { keyring }),
+  };
+  const file: Parameters<typeof pinVendorFile>[1] = {
+    id: 'iso',
+    arch: 'amd64',
+    folder: `${base}/`,
+    name: 'a.iso',
+    digests: { name: 'SUMS', algorithm: 'sha256' },
+    signature: { kind: 'clearsigned', key },
+  };
+  await expect(pinVendorFile('iso', file, undefined, context())).rejects.toMatchObject({
+    code: 'HOST_NOT_READY',
+    message: 'The key of V <v@v.example> is not on this host',
+    hint: `${hint}, and name its file in the definition (engine.options.keyring).`,
+  });
+  expect(asked).not.toContain('/SUMS');
+});
+
 test('a source without anything that proves it is refused', () => {
   const messages = (source: object): string[] =>
     mediumSourceSchema.safeParse(source).error?.issues.map(({ message }) => message) ?? [];

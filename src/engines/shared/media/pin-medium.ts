@@ -1,6 +1,7 @@
+import { access, constants } from 'node:fs/promises';
 import type { Medium, MediumSource } from '../../../model/medium.ts';
 import type { StepContext } from '../../../model/step.ts';
-import type { VendorFile } from '../../../model/vendor-file.ts';
+import type { SigningKey, VendorFile } from '../../../model/vendor-file.ts';
 import { AppError } from '../../../util/errors.ts';
 import { fetchSignedDigests } from './signed-digests.ts';
 
@@ -34,10 +35,10 @@ export async function pinVendorFile(
     throw new AppError('NOT_TRUSTED', `${folder}${file.name} cannot be proven: ${signature.why}`, {
       hint: 'Give its URL and digest in the definition (engine.options.source), when you have proven it by another way.',
     });
-  const keys = keyring ?? signature.key.keyring?.path;
+  const keys = keyring ?? (await packagedKeys(signature.key));
   if (keys === undefined)
-    throw new AppError('HOST_NOT_READY', `No Debian package brings the key of ${signature.key.owner}`, {
-      hint: `Get it from ${signature.key.url}, and name its file in the definition (engine.options.keyring).`,
+    throw new AppError('HOST_NOT_READY', `The key of ${signature.key.owner} is not on this host`, {
+      hint: howToGet(signature.key),
     });
   const digests = folder + file.digests.name;
   const fingerprints = keyring === undefined && signature.key.fingerprints.length > 0 ? signature.key.fingerprints : undefined;
@@ -57,6 +58,22 @@ export async function pinVendorFile(
     .at(-1);
   if (found === undefined) throw new AppError('NOT_FOUND', `${digests} lists no ${file.name}`, { hint: listed(text) });
   return { kind, url: folder + found.name, digest: found.digest, signed };
+}
+
+/** The file of keys that a package has brought to this host, if it has. */
+async function packagedKeys({ keyring }: SigningKey): Promise<string | undefined> {
+  if (keyring === undefined) return undefined;
+  return access(keyring.path, constants.R_OK).then(
+    () => keyring.path,
+    () => undefined,
+  );
+}
+
+/** What brings a key to this host. */
+function howToGet({ keyring, url, fingerprints }: SigningKey): string {
+  const fetched = `get it from ${url}${fingerprints.length > 0 ? `, compare its fingerprint (${fingerprints.join(' or ')})` : ''}, and name its file in the definition (engine.options.keyring)`;
+  if (keyring === undefined) return `No package brings it: ${fetched}.`;
+  return `Run "apt-get install ${keyring.package}"${keyring.where === undefined ? '' : ` (${keyring.where})`}. Or ${fetched}.`;
 }
 
 /** Reads the styles of GNU (`HEX  NAME`, `HEX *NAME`) and BSD (`SHA256 (NAME) = HEX`). */

@@ -1,6 +1,7 @@
-import { mkdtemp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtemp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createApp } from '../../src/app.ts';
 import type { Manifest } from '../../src/model/manifest.ts';
@@ -18,20 +19,13 @@ import { machineTools, minutes } from './machine-bench.ts';
 describe.skipIf(needs(...machineTools, 'gpg', 'gpgv', 'qemu-img'))('from a signed cloud image', () => {
   let folder: string;
   let vendor: Vendor;
+  let templates: string;
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'cloud-image-'));
     vendor = await startVendor(folder);
     const image = await builtImage('debian-12');
     await vendor.publish('debian-12-generic-amd64.qcow2', image.disk);
-  }, 15 * minutes);
-  afterAll(async () => {
-    await vendor.close();
-    await rm(folder, { recursive: true, force: true });
-    await removeBuiltImages();
-  });
-
-  test('an image of another definition is made, and passes the same checks', { timeout: 40 * minutes }, async () => {
-    const templates = join(folder, 'templates');
+    templates = join(folder, 'templates');
     await mkdir(join(templates, 'scripts'), { recursive: true });
     await writeFile(
       join(templates, 'scripts/site.sh'),
@@ -62,21 +56,31 @@ provisioning:
     mode: '0640'
 `,
     );
-    const cacheDir = process.env['GABARIT_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'gabarit');
+  }, 15 * minutes);
+  afterAll(async () => {
+    await vendor.close();
+    await rm(folder, { recursive: true, force: true });
+    await removeBuiltImages();
+  });
+
+  const cacheDir = process.env['GABARIT_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'gabarit');
+  const requestIn = (outputDir: string): Parameters<Awaited<ReturnType<typeof createApp>>['build']>[0] => ({
+    templates: [join(templates, 'from-cloud.yaml')],
+    force: false,
+    jobs: 1,
+    checkReproducible: false,
+    verify: false,
+    offline: false,
+    outputDir: join(folder, outputDir),
+  });
+
+  test('an image of another definition is made, and passes the same checks', { timeout: 40 * minutes }, async () => {
     const app = await createApp({ cacheDir });
     const log: string[] = [];
     app.bus.listen((event) => {
       if (event.type === 'log') log.push(event.message);
     });
-    const request = {
-      templates: [join(templates, 'from-cloud.yaml')],
-      force: false,
-      jobs: 1,
-      checkReproducible: false,
-      verify: false,
-      offline: false,
-      outputDir: join(folder, 'out'),
-    };
+    const request = requestIn('out');
     const [result] = await app.build(request, new AbortController().signal);
     if (result?.error)
       throw new Error(
@@ -100,4 +104,52 @@ provisioning:
     const [again] = await app.build(request, new AbortController().signal);
     expect(again?.outcome).toBe('unchanged');
   });
+
+  test('a machine that dies in the middle is told, and leaves nothing', { timeout: 20 * minutes }, async () => {
+    const app = await createApp({ cacheDir });
+    const before = { disks: await readdir(join(cacheDir, 'layers/disk')), runs: await readdir(join(cacheDir, 'runs')) };
+    let killed = 0;
+    app.bus.listen((event) => {
+      if (killed === 0 && event.type === 'step.progress' && event.step === 'provision' && event.note === 'scripts/site.sh')
+        killed = killMachine();
+    });
+    // Another plan than the one that was built.
+    const file = join(templates, 'from-cloud.yaml');
+    await writeFile(file, (await readFile(file, 'utf8')).replace('Europe/Paris', 'Europe/Berlin'));
+    const [result] = await app.build(requestIn('out-dead'), new AbortController().signal);
+    expect(killed).toBeGreaterThan(0);
+    expect(result?.error).toMatchObject({
+      code: 'BUILD_FAILED',
+      message: expect.stringMatching(/^The machine ended in the middle of the build: QEMU ended \(SIGKILL\)/) as string,
+      details: { files: [expect.stringMatching(/failures\/from-cloud\/serial-build-\w+\.log$/) as string] },
+    });
+    const [kept = ''] = (result?.error?.details['files'] ?? []) as string[];
+    expect(await readFile(kept, 'utf8')).toContain('login:');
+    await rm(dirname(kept), { recursive: true });
+    const isLock = (name: string): boolean => name.endsWith('.lock');
+    const now = { disks: await readdir(join(cacheDir, 'layers/disk')), runs: await readdir(join(cacheDir, 'runs')) };
+    expect(now.disks.filter((name) => !isLock(name)).toSorted()).toEqual(before.disks.filter((name) => !isLock(name)).toSorted());
+    expect(now.runs.toSorted()).toEqual(before.runs.toSorted());
+    expect((await readdir(join(folder, 'out-dead/from-cloud'))).filter((name) => name !== '.lock')).toEqual([]);
+  });
 });
+
+/** Ends the one machine that this process has started for a build, as the kernel does when memory is short. Its id, or 0. */
+function killMachine(): number {
+  for (const pid of readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)) {
+    const read = (name: string): string => {
+      try {
+        return readFileSync(`/proc/${pid}/${name}`, 'utf8');
+      } catch {
+        return '';
+      }
+    };
+    if (!read('cmdline').startsWith('qemu-system-x86_64\0-name\0build-')) continue;
+    if (Number(/^PPid:\s+(\d+)/m.exec(read('status'))?.[1]) !== process.pid) continue;
+    process.kill(pid, 'SIGKILL');
+    return pid;
+  }
+  return 0;
+}

@@ -1,18 +1,27 @@
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { guestChecks } from '../../src/checks/index.ts';
+import { createApp } from '../../src/app.ts';
+import { guestChecks, rootfsChecks } from '../../src/checks/index.ts';
+import { openImage } from '../../src/disk/open-image.ts';
+import { raw } from '../../src/formats/raw.ts';
 import type { Manifest } from '../../src/model/manifest.ts';
 import type { Plan } from '../../src/model/plan.ts';
 import type { Verdict } from '../../src/model/check.ts';
 import type { StepContext } from '../../src/model/step.ts';
 import { exec } from '../../src/util/exec.ts';
 import { Scope } from '../../src/util/scope.ts';
+import { qemu } from '../../src/vms/index.ts';
 import { needs } from '../tools.ts';
 import { type BuiltImage, builtImage, removeBuiltImages } from './built-image.ts';
 import { stillAlive } from './gabarit-process.ts';
 import { machineTools, minutes, startOne } from './machine-bench.ts';
 import { emptyDisk, packerWorld, type PackerWorld, serveSigned } from './packer-world.ts';
+
+function contextIn({ cacheDir }: PackerWorld, workdir: string, scope: Scope): StepContext {
+  const signal = new AbortController().signal;
+  return { workdir, cacheDir, offline: true, force: false, signal, scope, emit: () => undefined };
+}
 
 /** The real Packer builds on an image that the bootstrap engine made: served and signed as a vendor does, provisioned over SSH. */
 describe.skipIf(needs('packer', 'gpg', 'gpgv', ...machineTools))('a build by Packer', () => {
@@ -69,16 +78,8 @@ describe.skipIf(needs('packer', 'gpg', 'gpgv', ...machineTools))('a build by Pac
     await using scope = new Scope();
     const workdir = join(world.folder, 'boot');
     await mkdir(workdir);
-    const signal = new AbortController().signal;
-    const ctx: StepContext = {
-      workdir,
-      cacheDir: world.cacheDir,
-      offline: true,
-      force: false,
-      signal,
-      scope,
-      emit: () => undefined,
-    };
+    const ctx = contextIn(world, workdir, scope);
+    const { signal } = ctx;
     const image: BuiltImage = { disk: join(folder, 'disk.qcow2'), format: 'qcow2', plan };
     const machine = await startOne({ image, folder: world.folder, ctx }, image, 'bios', true);
     const guest = await machine.login();
@@ -105,6 +106,37 @@ describe.skipIf(needs('packer', 'gpg', 'gpgv', ...machineTools))('a build by Pac
     expect(said).not.toContain('"step":"machine"');
     expect(said).not.toContain('Waiting for SSH');
     await folderOf('packed');
+  });
+
+  test('an exported folder makes an image by hand, as its README says, that passes the offline checks', {
+    timeout: 75 * minutes,
+  }, async () => {
+    const file = await world.define('exported', served.source, { sshTimeoutMinutes: 60 });
+    const app = await createApp({ cacheDir: world.cacheDir });
+    const signal = new AbortController().signal;
+    const folder = join(world.folder, 'by-hand');
+    const wish = { offline: false, allowEndOfLife: false };
+    await app.exportPacker(file, { ...wish, builder: 'qemu', dialect: '1.6', folder }, signal);
+    const told = /```sh\n([\s\S]*?)```/.exec(await readFile(join(folder, 'README.md'), 'utf8'))?.[1] ?? '';
+    expect(told.trim().split('\n')).toEqual(['sh prepare.sh', 'packer build .']);
+    const kvm = await qemu.prove(contextIn(world, join(world.folder, 'work'), new Scope()));
+    await exec(['sh', '-eu', '-c', told], {
+      cwd: folder,
+      env: { HOME: world.folder, CHECKPOINT_DISABLE: '1', PKR_VAR_accelerator: kvm.accelerator },
+      timeoutMs: 70 * minutes,
+    });
+    const plan = await app.plan(file, wish, signal);
+    const image = await openImage(join(folder, 'output/disk.raw'), raw);
+    const failed: string[] = [];
+    try {
+      for (const check of rootfsChecks) {
+        const found = await check.run({ ...image.subject, plan, artifacts: {} }, { signal, quick: false });
+        for (const { status, message } of found) if (status === 'fail') failed.push(`${check.id}: ${message}`);
+      }
+    } finally {
+      await image.close();
+    }
+    expect(failed).toEqual([]);
   });
 
   test('two at once share the image and keep apart, and both pass', { timeout: 75 * minutes }, async () => {

@@ -138,6 +138,14 @@ async function peerTree(plan: Plan, folder: string): Promise<string> {
   return tree;
 }
 
+/** The tree lies in the cache, where builds rely on it: what a program writes (apt's caches, /dev/null) goes elsewhere. */
+const beside = `set -e
+mkdir -p "$2/upper" "$2/work" "$2/merged"
+mount -t overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" overlay "$2/merged"
+cd "$2/merged"
+shift 2
+exec chroot . "$@"`;
+
 describe.skipIf(needs('mmdebstrap') || needsRoot())('Packages that Gabarit unpacked', () => {
   test.each(['debian-11', 'debian-12', 'debian-13'])(
     'are on %s as dpkg would have installed them',
@@ -175,7 +183,7 @@ describe.skipIf(needs('mmdebstrap') || needsRoot())('Packages that Gabarit unpac
         ['dpkg', '--verify'],
         ['apt-get', 'check'],
       ]) {
-        const { stdout } = await exec(['chroot', tree, ...check], { okExitCodes: [0] });
+        const { stdout } = await exec([...'unshare --mount sh -c'.split(' '), beside, 'sh', tree, folder, ...check]);
         expect(
           stdout.split('\n').filter((line) => line !== '' && !/^(Reading|Building)/.test(line) && !/ c \//.test(line)),
           check.join(' '),

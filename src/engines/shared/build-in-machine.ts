@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { shellQuote } from '../../clients/ssh.ts';
 import type { Distro, Release } from '../../model/distro.ts';
 import type { BuildLogin, BuildMachine } from '../../model/machine.ts';
@@ -11,7 +12,7 @@ import { provisionOverSsh, sealAndPowerOff } from './provision-over-ssh.ts';
 
 /** What is done in a system that runs, whoever installed it: packages, provisioning, seal, off. Its disk is an image afterwards. */
 
-const limits = { packagesMs: 60 * 60_000, offMs: 5 * 60_000 };
+const limits = { packagesMs: 60 * 60_000, offMs: 5 * 60_000, goneMs: 1000 };
 
 export interface BuildInMachine {
   plan: Plan;
@@ -24,6 +25,28 @@ export interface BuildInMachine {
 
 /** @throws AppError BOOT_FAILED, PACKAGE_NOT_FOUND, SCRIPT_FAILED, BUILD_FAILED, TIMEOUT, CANCELLED */
 export async function buildInMachine(request: BuildInMachine, ctx: StepContext): Promise<void> {
+  try {
+    await provisionAndSeal(request, ctx);
+  } catch (error) {
+    const gone = ctx.signal.aborted ? undefined : await whyGone(request.machine);
+    if (gone === undefined || (error instanceof AppError && error.code === 'BOOT_FAILED')) throw error;
+    // Whatever was being done failed because of that.
+    throw new AppError('BUILD_FAILED', `The machine ended in the middle of the build: ${gone}`, {
+      cause: error,
+      details: { files: await request.machine.keepEvidence() },
+      hint: 'Did a script switch it off, or was it ended from outside (out of memory)? Its console is kept; build again, nothing of it is used.',
+    });
+  }
+}
+
+/** A connection may be lost a moment before the machine is known to be gone. */
+async function whyGone(machine: BuildMachine): Promise<string | undefined> {
+  const end = performance.now() + limits.goneMs;
+  while (machine.ended() === undefined && performance.now() < end) await sleep(100);
+  return machine.ended();
+}
+
+async function provisionAndSeal(request: BuildInMachine, ctx: StepContext): Promise<void> {
   const { plan, machine, identity, release } = request;
   const ssh = await machine.login(identity);
   // Its outcome is not ours to judge here; but it must have ended, or it would write behind our back.

@@ -96,6 +96,15 @@ describe('a command', () => {
     expect((await exec(['cat'], { input: Buffer.from('ab') })).stdout).toBe('ab');
   });
 
+  test('that leaves somebody behind ends when it ends, and its last words are heard', async () => {
+    const started = performance.now();
+    const { stdout, exitCode } = await exec(['sh', '-c', 'sleep 30 & echo $!; exit 3'], { leavesOthers: true, okExitCodes: [3] });
+    expect(performance.now() - started).toBeLessThan(5000);
+    expect(exitCode).toBe(3);
+    // It is there, and goes on; this ends it.
+    expect(process.kill(Number(stdout.trim()), 'SIGTERM')).toBe(true);
+  });
+
   test('that does not read its input is judged by its exit code', async () => {
     expect((await exec(['true'], { input: 'x'.repeat(1 << 20) })).exitCode).toBe(0);
   });

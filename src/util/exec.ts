@@ -36,6 +36,8 @@ export interface ExecOptions {
   killDelayMs?: number;
   /** Whatever the command leaves behind in its process group is ended with it. */
   endsGroup?: boolean;
+  /** Whatever it leaves behind goes on, perhaps with our pipes in its hands: the command's own end is the end. */
+  leavesOthers?: boolean;
   /** Exit codes that are not a failure; 0 by default. */
   okExitCodes?: readonly number[];
   /** Called for every full line of standard output and standard error as it comes. */
@@ -55,6 +57,8 @@ export interface ExecResult {
   durationMs: number;
 }
 
+/** In which what a command said last is read, when others keep its pipes open. */
+const lastWordsMs = 500;
 const keptLines = 30;
 const killDelayMs = 5000;
 const stragglerDelayMs = 500;
@@ -197,6 +201,12 @@ export async function exec(argv: readonly string[], options: ExecOptions = {}): 
       child.once('exit', () => {
         // They hold our pipes, which would keep us waiting.
         if (options.endsGroup && child.pid !== undefined) signalGroup(child.pid, 'SIGKILL');
+        // What the command said last is still in them.
+        if (options.leavesOthers)
+          setTimeout(() => {
+            child.stdout?.destroy();
+            child.stderr?.destroy();
+          }, lastWordsMs);
       });
       child.once('close', (code, signal) => resolve(code ?? 128 + (signal ? constants.signals[signal] : 0)));
     });

@@ -64,6 +64,8 @@ export async function runPacker(run: PackerRun, ctx: Pick<StepContext, 'signal' 
       env: { ...packerSilence, PACKER_CACHE_DIR: join(run.cacheDir, 'packer'), ...temporaryFolder(run.folder) },
       // A plugin may wait for SSH long after Packer was killed.
       endsGroup: !run.keep,
+      // QEMU holds what it inherited from Packer.
+      leavesOthers: run.keep,
       signal: ctx.signal,
       timeoutMs: run.timeoutMs,
       // It stops the machine and removes its files.

@@ -27,6 +27,7 @@ import {
   packerEngine,
   packerExporter,
   removeTrees,
+  writePackerFolder,
 } from './engines/index.ts';
 import * as formatRegistry from './formats/index.ts';
 import { streamVhd } from './formats/vhd/stream.ts';
@@ -134,7 +135,15 @@ export interface App {
   /** Writes a folder that Packer makes the image from. @throws AppError CONFLICT when the folder exists */
   exportPacker(
     name: string,
-    options: { builder: string; dialect: '1.6' | 'current'; folder?: string; offline: boolean; allowEndOfLife: boolean },
+    options: {
+      builder: string;
+      dialect: '1.6' | 'current';
+      folder?: string;
+      /** Puts the answers of the installer onto the vendor's medium. */
+      repack?: boolean;
+      offline: boolean;
+      allowEndOfLife: boolean;
+    },
     signal: AbortSignal,
   ): Promise<{ folder: string; files: string[]; plan: string }>;
   build(request: BuildRequest, signal: AbortSignal): Promise<BuildResult[]>;
@@ -369,18 +378,23 @@ export async function createApp(flags: ConfigFlags, surroundings: NodeJS.Process
     definition: (name) => readDefinition(name, load),
     checkDefinition: (name, text) => checkDefinition(name, text, config.ownTemplatesDir, load),
     writeDefinition: (name, text, seen) => writeDefinition(name, text, config.ownTemplatesDir, seen, load),
-    async exportPacker(name, { builder, dialect, folder, offline, allowEndOfLife }, signal) {
-      const request = {
-        template: name,
-        engine: packerExporter(distros),
-        builder,
-        folder: folder ?? join('packer', `${basename(name).replace(/\.(ya?ml|ts)$/, '')}-${builder}`),
-        filesOf: (plan: Plan) => exportFolder(plan, distros, dialect),
-      };
-      const ctx = { cacheDir: config.cacheDir, offline, signal, emit: bus.emitter(name) };
-      const exporting = { ...services, engines: [request.engine] };
-      return exportTemplate(request, { ...load, allowEndOfLife, signal }, exporting, ctx);
-    },
+    exportPacker: (name, { builder, dialect, folder, repack = false, offline, allowEndOfLife }, signal) =>
+      inRun('export', signal, (run) => {
+        const ctx = { ...run, offline };
+        const request = {
+          template: name,
+          engine: packerExporter(distros),
+          builder,
+          folder: folder ?? join('packer', `${basename(name).replace(/\.(ya?ml|ts)$/, '')}-${builder}`),
+          async write(plan: Plan, to: string) {
+            const files = await exportFolder(plan, distros, dialect, repack ? ctx : undefined);
+            await writePackerFolder(to, files);
+            return files;
+          },
+        };
+        const exporting = { ...services, engines: [request.engine] };
+        return exportTemplate(request, { ...load, allowEndOfLife, signal }, exporting, ctx);
+      }),
     build: (request, signal) => buildAll(request, services, signal),
     verify: (folder, options, signal) => inRun('verify', signal, (ctx) => verifyImage(folder, options, services, ctx)),
     async publish(folder, reference, { channel, limit, job, ...actor }, signal) {

@@ -1,5 +1,5 @@
-import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { Engine } from '../model/engine.ts';
 import { findRelease } from '../model/distro.ts';
 import type { Plan } from '../model/plan.ts';
@@ -16,7 +16,8 @@ export interface ExportRequest {
   builder: string;
   /** Where the folder goes; must not exist. */
   folder: string;
-  filesOf: (plan: Plan) => Promise<{ path: string; content: string | Buffer; mode?: number }[]>;
+  /** Writes all into a folder that is there and empty, and tells what. */
+  write: (plan: Plan, folder: string) => Promise<{ path: string }[]>;
 }
 
 /**
@@ -49,20 +50,17 @@ export async function exportTemplate(
       })),
     });
   const plan = await makePlan({ ...loaded, template }, undefined, services, ctx);
-  const files = await request.filesOf(plan);
   const part = `${folder}.part`;
   try {
     await rm(part, { recursive: true, force: true });
-    for (const { path, content, mode } of files) {
-      await mkdir(dirname(join(part, path)), { recursive: true });
-      await writeFile(join(part, path), content, { mode: mode ?? 0o644 });
-    }
+    await mkdir(part, { recursive: true });
+    const files = await request.write(plan, part);
     await rename(part, folder);
     await syncFolder(dirname(folder));
+    return { folder, files: files.map(({ path }) => path), plan: plan.id };
   } finally {
     await rm(part, { recursive: true, force: true });
   }
-  return { folder, files: files.map(({ path }) => path), plan: plan.id };
 }
 
 function exists(path: string): Promise<boolean> {

@@ -105,9 +105,12 @@ function buildMachineArguments(request: BuildMachineRequest, firmware: string[])
     // Zeros and what is discarded take no space. 0 is the place of a kernel that is started directly.
     drive('disk', `format=${disk.format},cache=unsafe,discard=unmap,detect-zeroes=unmap`, disk.path),
     ['-device', 'virtio-blk-pci,drive=disk,bootindex=1', '-device', 'virtio-scsi-pci,id=drives'],
-    // SCSI, as some kernels of clouds know no ATA.
+    // SCSI, as some kernels of clouds know no ATA. UEFI's firmware looks only at what has a place in the order: behind the disk.
     discs.flatMap((path, index) =>
-      drive(`disc${index}`, 'format=raw,readonly=on', path).concat('-device', `scsi-cd,bus=drives.0,drive=disc${index}`),
+      drive(`disc${index}`, 'format=raw,readonly=on', path).concat(
+        '-device',
+        `scsi-cd,bus=drives.0,drive=disc${index},bootindex=${index + 2}`,
+      ),
     ),
     // An installer ends with the machine; what is installed may restart as it likes.
     kernel === undefined ? [] : ['-no-reboot', '-kernel', kernel.path, '-initrd', kernel.initrd, '-append', kernel.arguments],

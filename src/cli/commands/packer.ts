@@ -20,6 +20,7 @@ interface Options {
   builder: string;
   to?: string;
   packer: '1.6' | 'current';
+  repack?: boolean;
   offline?: boolean;
   allowEndOfLife?: boolean;
 }
@@ -46,6 +47,7 @@ function exportCommand(run: Run): Command {
         .choices(['1.6', 'current'])
         .default('current'),
     )
+    .option('--repack', "put the answers onto the vendor's medium, so that nothing is typed (Debian, Ubuntu)")
     .option('--offline', 'use only what the cache holds: no network')
     .option('--allow-end-of-life', 'also for a release that nobody repairs any more')
     .addHelpText(
@@ -61,8 +63,8 @@ function exportCommand(run: Run): Command {
     .action((template: string, options: Options) =>
       run(async ({ globals, signal, openApp, answer }) => {
         const app = await openApp({ kind: 'data' });
-        const { builder, packer, offline = false, allowEndOfLife = false, to } = options;
-        const wish = { builder, dialect: packer, offline, allowEndOfLife, ...(to === undefined ? {} : { folder: to }) };
+        const { builder, packer, repack = false, offline = false, allowEndOfLife = false, to } = options;
+        const wish = { builder, dialect: packer, repack, offline, allowEndOfLife, ...(to === undefined ? {} : { folder: to }) };
         const written = await app.exportPacker(template, wish, signal);
         const short = shortPath(written.folder);
         answer(written, () =>

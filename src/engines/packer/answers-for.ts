@@ -1,11 +1,12 @@
 import type { Distro, Release } from '../../model/distro.ts';
 import type { Plan } from '../../model/plan.ts';
 import { AppError } from '../../util/errors.ts';
-import { type AnswerFile, type AnsweredInstaller, answeredInstallers } from '../shared/answers/answers.ts';
+import { type AnswerFile, type AnsweredInstaller, type Answers, answeredInstallers } from '../shared/answers/answers.ts';
 import { renderAnswers } from '../shared/answers/render-answers.ts';
 import { kernelArguments } from '../shared/step-environment.ts';
 
 export interface AnswersFor {
+  answers: Answers;
   files: AnswerFile[];
   /** The volume that the installer looks for by itself. */
   volume?: string;
@@ -49,5 +50,5 @@ export function answersFor(plan: Plan, distro: Distro, release: Release, publicK
     `initrd ${initrd}<enter><wait>`,
     'boot<enter>',
   ]);
-  return { files: answers.files, ...(volume === undefined ? {} : { volume }), bootCommand };
+  return { answers, files: answers.files, ...(volume === undefined ? {} : { volume }), bootCommand };
 }

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { constants, copyFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { iso9660 } from '../../disk/iso9660-writer.ts';
@@ -22,6 +22,7 @@ import type { Dialect } from './builder.ts';
 import { findBuilder, packerOptions, type PackerOptions, readOptions } from './options.ts';
 import { findPacker, type PackerProgram } from './packer-version.ts';
 import type { PackerFile } from './provisioners.ts';
+import { repackMedium } from './repack-medium.ts';
 import { runPacker } from './run-packer.ts';
 import { templateFolder } from './template-folder.ts';
 
@@ -144,12 +145,14 @@ function factsOf(plan: Plan, distros: Distro[]): { distro: Distro; release: Rele
   return { distro, release };
 }
 
-/** The folder that `gabarit packer export` writes. */
-export async function exportFolder(plan: Plan, distros: Distro[], dialect: Dialect): Promise<PackerFile[]> {
+/** The folder that `gabarit packer export` writes. With a context, its medium is repacked. */
+export async function exportFolder(plan: Plan, distros: Distro[], dialect: Dialect, repack?: StepContext): Promise<PackerFile[]> {
   const options = readOptions(plan.template.engine.options);
   const builder = findBuilder(options.builder);
   if (builder === undefined) throw new TypeError(`no builder ${options.builder}`);
-  return await templateFolder({ plan, ...factsOf(plan, distros), builder, options, dialect });
+  const facts = factsOf(plan, distros);
+  const repacked = repack && (await repackMedium(plan, facts.distro, facts.release, repack));
+  return await templateFolder({ plan, ...facts, builder, options, dialect, ...(repacked ? { repacked } : {}) });
 }
 
 async function build(plan: Plan, config: PackerConfig, ctx: StepContext): Promise<Built> {
@@ -261,9 +264,11 @@ async function runAgain(
 }
 
 export async function writeFolder(folder: string, files: readonly PackerFile[]): Promise<void> {
-  for (const { path, content, mode } of files) {
-    await mkdir(dirname(join(folder, path)), { recursive: true });
-    await writeFile(join(folder, path), content, { mode: mode ?? 0o644 });
+  for (const { path, content, source, mode } of files) {
+    const to = join(folder, path);
+    await mkdir(dirname(to), { recursive: true });
+    if (source === undefined) await writeFile(to, content, { mode: mode ?? 0o644 });
+    else await copyFile(source, to, constants.COPYFILE_FICLONE);
   }
 }
 

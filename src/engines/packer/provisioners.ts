@@ -9,11 +9,11 @@ import { comment, literal } from './hcl-json.ts';
 import { packagesScript } from './packages-script.ts';
 
 /** A file of the folder that Packer is run in. */
-export interface PackerFile {
-  path: string;
-  content: string | Buffer;
-  mode?: number;
-}
+export type PackerFile = { path: string; mode?: number } & (
+  | { content: string | Buffer; source?: undefined }
+  /** What is too large to hold: a file to copy. */
+  | { source: string; content?: undefined }
+);
 
 export interface Provisioners {
   /** Blocks of Packer's template, in order. */
@@ -46,7 +46,7 @@ const machineEnvironment = {
  */
 export async function provisioners(facts: Facts): Promise<Provisioners> {
   const { plan, builder } = facts;
-  const isRoot = builder.from === 'iso' || plan.medium?.kind === 'iso';
+  const isRoot = builder.from === 'iso';
   const asRoot = isRoot ? '' : 'sudo -n ';
   const environment = {
     ...machineEnvironment,

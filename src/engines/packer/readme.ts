@@ -3,8 +3,14 @@ import type { AnswersFor } from './answers-for.ts';
 import type { Builder, Dialect } from './builder.ts';
 
 /** How to run the folder, in two commands. */
-export function readme(facts: { plan: Plan; builder: Builder; dialect: Dialect; answers: AnswersFor | undefined }): string {
-  const { plan, builder, dialect, answers } = facts;
+export function readme(facts: {
+  plan: Plan;
+  builder: Builder;
+  dialect: Dialect;
+  answers: AnswersFor | undefined;
+  isRepacked: boolean;
+}): string {
+  const { plan, builder, dialect, answers, isRepacked } = facts;
   const secrets = Object.entries(builder.variables).filter(([, { sensitive }]) => sensitive);
   const required = Object.entries(builder.variables).filter(
     ([, { sensitive, default: value }]) => !sensitive && value === undefined,
@@ -40,9 +46,11 @@ export function readme(facts: { plan: Plan; builder: Builder; dialect: Dialect; 
     ...(plan.medium ? [`It begins with <${plan.medium.url}> (${plan.medium.digest.slice(0, 19)}...).`, ''] : []),
     ...(answers
       ? [
-          answers.bootCommand.length > 0
-            ? 'The answers of the installer are typed for: `boot_command` tells it where they are. It is the one part that depends on timing; raise `boot_wait` if the boot menu is missed.'
-            : `The installer finds its answers by itself on the volume \`${answers.volume ?? ''}\`; nothing is typed.`,
+          isRepacked
+            ? 'The answers of the installer are on `medium.iso`, which starts it by itself: nothing is typed. They let in the key `build-key`, until the last script has taken it out of the image: export again for another one.'
+            : answers.bootCommand.length > 0
+              ? 'The answers of the installer are typed for: `boot_command` tells it where they are. It is the one part that depends on timing; raise `boot_wait` if the boot menu is missed.'
+              : `The installer finds its answers by itself on the volume \`${answers.volume ?? ''}\`; nothing is typed.`,
           '',
         ]
       : []),

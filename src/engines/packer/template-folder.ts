@@ -6,6 +6,7 @@ import { comment, literal } from './hcl-json.ts';
 import { givenVariables } from './options.ts';
 import { type PackerFile, provisioners } from './provisioners.ts';
 import { prepareScript } from './prepare-script.ts';
+import type { RepackedMedium } from './repack-medium.ts';
 import { readme } from './readme.ts';
 
 export interface FolderRequest {
@@ -19,18 +20,21 @@ export interface FolderRequest {
   isoUrl?: string;
   /** The build's public key; absent: `prepare.sh` makes one and fills it in. */
   publicKey?: string;
-  /** The medium answers by itself: nothing is typed. */
-  repacked?: boolean;
+  /** The medium in the folder answers by itself: nothing is typed, and its key is there. */
+  repacked?: RepackedMedium;
 }
 
 export const publicKeyMark = '@SSH_PUBLIC_KEY@';
+/** Of a repacked medium, in the folder. */
+const mediumName = 'medium.iso';
 
 /** Everything that Packer needs to make the image of a plan, as a folder: template, variables, scripts, answers, and how to run it. */
 export async function templateFolder(request: FolderRequest): Promise<PackerFile[]> {
   const { plan, builder, options, dialect, distro, release } = request;
-  const publicKey = request.publicKey ?? publicKeyMark;
+  const { repacked } = request;
+  const publicKey = repacked?.publicKey ?? request.publicKey ?? publicKeyMark;
   const isIso = plan.medium?.kind === 'iso';
-  const answers = isIso ? answersFor(plan, distro, release, publicKey, request.repacked ?? false) : undefined;
+  const answers = isIso ? answersFor(plan, distro, release, publicKey, repacked !== undefined) : undefined;
   const seed = builder.id === 'qemu' && !isIso ? seedFiles(plan, publicKey) : [];
   const medium = plan.medium;
   const source = builder.source({
@@ -41,9 +45,11 @@ export async function templateFolder(request: FolderRequest): Promise<PackerFile
     cpus: options.cpus,
     diskMiB: plan.template.disk.size / 2 ** 20,
     sshTimeout: `${options.sshTimeoutMinutes}m`,
-    isoUrl: literal(request.isoUrl ?? medium?.url ?? ''),
-    isoChecksum: medium?.digest ?? '',
-    ...(answers ? { answers: { files: answers.files, ...(answers.volume ? { volume: answers.volume } : {}) } } : {}),
+    isoUrl: literal(repacked === undefined ? (request.isoUrl ?? medium?.url ?? '') : mediumName),
+    isoChecksum: repacked?.digest ?? medium?.digest ?? '',
+    ...(answers && repacked === undefined
+      ? { answers: { files: answers.files, ...(answers.volume ? { volume: answers.volume } : {}) } }
+      : {}),
     bootCommand: answers?.bootCommand ?? [],
     dialect,
   });
@@ -60,8 +66,18 @@ export async function templateFolder(request: FolderRequest): Promise<PackerFile
     { path: 'build.pkr.json', content: json(template) },
     { path: 'variables.pkr.json', content: json({ variable: variables }) },
     { path: 'example.pkrvars.json', content: json(exampleOf(builder, options)) },
-    { path: 'prepare.sh', content: prepareScript({ hasKey: needsKey(builder), seed, answers }), mode: 0o755 },
-    { path: 'README.md', content: readme({ plan, builder, dialect, answers }) },
+    {
+      path: 'prepare.sh',
+      content: prepareScript({ hasKey: needsKey(builder) && repacked === undefined, seed, answers }),
+      mode: 0o755,
+    },
+    { path: 'README.md', content: readme({ plan, builder, dialect, answers, isRepacked: repacked !== undefined }) },
+    ...(repacked === undefined
+      ? []
+      : [
+          { path: mediumName, source: repacked.path },
+          { path: 'build-key', content: repacked.key, mode: 0o600 },
+        ]),
     ...seed,
     ...(answers?.files ?? []).map(({ name, text }) => ({ path: `answers/${name}`, content: text })),
     ...steps.files,

@@ -1,4 +1,4 @@
-import { answersVolume, type Builder, buildUser, sshAsRoot, typing, variable } from '../builder.ts';
+import { type Builder, buildUser, variable } from '../builder.ts';
 
 /** On this machine, from a disk image: no installer, no screen, no typing. */
 export const qemu: Builder = {
@@ -15,12 +15,11 @@ export const qemu: Builder = {
   },
   source(facts) {
     const { memoryMiB, cpus, diskMiB, sshTimeout, isoUrl, isoChecksum } = facts;
-    const fromIso = facts.plan.medium?.kind === 'iso';
     const cpu = `\${var.accelerator == "kvm" ? "host" : "max"}`;
     return {
       iso_url: isoUrl,
       iso_checksum: isoChecksum,
-      ...(fromIso ? {} : { disk_image: true }),
+      disk_image: true,
       disk_size: `${diskMiB}M`,
       format: 'raw',
       output_directory: variable('output_directory'),
@@ -35,31 +34,23 @@ export const qemu: Builder = {
       disk_discard: 'unmap',
       disk_detect_zeroes: 'unmap',
       headless: true,
-      ...(fromIso && facts.bootCommand.length > 0 ? {} : { disable_vnc: true }),
+      disable_vnc: true,
       host_port_min: variable('host_port_min'),
       host_port_max: variable('host_port_max'),
       qemuargs: [
         ['-cpu', cpu],
         ['-serial', 'file:serial.log'],
-        ...(fromIso ? [] : [['-vnc', 'none']]),
+        ['-vnc', 'none'],
         // By itself Packer would let the whole network reach the machine.
         ['-netdev', 'user,id=user.0,hostfwd=tcp:127.0.0.1:{{ .SSHHostPort }}-:22'],
         // Not a CD: kernels for clouds have no drivers for those. Behind the disk, as firmware starts the first one that it finds.
-        ...(fromIso
-          ? []
-          : [
-              ['-blockdev', 'driver=file,node-name=seed,read-only=on,filename=seed.iso'],
-              ['-device', 'virtio-blk-pci,drive=seed,addr=0x10'],
-            ]),
+        ['-blockdev', 'driver=file,node-name=seed,read-only=on,filename=seed.iso'],
+        ['-device', 'virtio-blk-pci,drive=seed,addr=0x10'],
       ],
-      ...(fromIso
-        ? { ...sshAsRoot(facts), ...answersVolume(facts), ...typing(facts) }
-        : {
-            communicator: 'ssh',
-            ssh_username: buildUser,
-            ssh_private_key_file: variable('ssh_private_key_file'),
-            ssh_timeout: sshTimeout,
-          }),
+      communicator: 'ssh',
+      ssh_username: buildUser,
+      ssh_private_key_file: variable('ssh_private_key_file'),
+      ssh_timeout: sshTimeout,
     };
   },
 };

@@ -46,7 +46,7 @@ runs:
 `;
 
 const nothing = `name: nothing
-description: Stands in for actions that talk to services of GitHub
+description: Stands in for actions that talk to services of GitHub, or bring what is there
 runs:
   using: composite
   steps: [{ shell: bash, run: 'true' }]
@@ -54,6 +54,8 @@ runs:
 
 const pinned = {
   'actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1': checkout,
+  // The Node of this test stands for the one that it would bring.
+  'actions/setup-node@820762786026740c76f36085b0efc47a31fe5020': nothing,
   'actions/upload-artifact@bbbca2ddaa5d8feaa63e36b76fdaad77386f024f': nothing,
   'actions/download-artifact@3e5f45b2cfb9172054b4087a40e8e0b5a5461e7c': nothing,
   'actions/cache@27d5ce7f107fe9357f9df03efb73ab90386fccae': nothing,

@@ -1,0 +1,32 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { exec } from '../../src/util/exec.ts';
+import { actPath, runAct } from '../peers/act.ts';
+
+/** Of the project's own workflows: the job that ends within minutes. "test" is what runs this. */
+
+const root = join(import.meta.dirname, '../..');
+
+describe.skipIf(actPath === undefined)('the own workflow', () => {
+  let folder = '';
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'act-own-'));
+    await exec(['git', 'clone', '-q', root, join(folder, 'clone')]);
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  it('builds the site of the documents', async () => {
+    const { exitCode, log } = await runAct({
+      folder: join(folder, 'clone'),
+      workdir: join(folder),
+      origin: root,
+      event: 'push',
+      job: 'docs',
+      path: [dirname(process.execPath)],
+    });
+    expect([exitCode, exitCode === 0 ? '' : log]).toEqual([0, '']);
+    expect(log).toContain('build complete');
+  });
+});

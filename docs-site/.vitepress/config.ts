@@ -91,6 +91,15 @@ export default defineConfig({
   // Browsers ask for one otherwise.
   head: [['link', { rel: 'icon', href: 'data:,' }]],
   markdown: {
+    // Headings have the names that GitHub gives them, so that links hold in both places.
+    anchor: {
+      slugify: (title: string) =>
+        title
+          .toLowerCase()
+          .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
+          .trim()
+          .replaceAll(/\s/g, '-'),
+    },
     // Some pages lie elsewhere than their file, and files of the sources are in the repository only: those links are plain text.
     config: (md) => {
       // Documents of GitHub Actions are full of curly brackets: none of them is for Vue.
@@ -158,6 +167,8 @@ export default defineConfig({
     },
   },
   themeConfig: {
+    // Most pages are in one language only; those in both name each other.
+    i18nRouting: false,
     search: {
       provider: 'local',
       options: {

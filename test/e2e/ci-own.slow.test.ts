@@ -18,7 +18,15 @@ describe.skipIf(actPath === undefined)('the own workflow', () => {
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
   it('builds the site of the documents', async () => {
+    // A home of its own, and the registry and authorities of this host.
+    const { stdout: settings } = await exec(['npm', 'config', 'get', 'globalconfig', 'cafile']);
+    const host = Object.fromEntries(
+      [...settings.matchAll(/^(?<name>\w+)\s*=\s*(?<value>\S+)$/gm)]
+        .map(({ groups }) => [`npm_config_${groups?.['name'] ?? ''}`, groups?.['value'] ?? ''])
+        .filter(([, value]) => value !== '' && value !== 'null'),
+    ) as Record<string, string>;
     const { exitCode, log } = await runAct({
+      env: { ...host, NODE_DISABLE_COMPILE_CACHE: '1' },
       folder: join(folder, 'clone'),
       workdir: join(folder),
       origin: root,

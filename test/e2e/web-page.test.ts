@@ -73,7 +73,7 @@ describe.skipIf(needs('chromium', 'unshare', 'apt-get'))('the web page', () => {
     await page.locator('ol > li', { hasText: 'Planning' }).waitFor({ timeout: 120_000 });
     await pictureOf(page, 'job-start');
     const log = page.getByRole('log');
-    await log.getByText('Planning').first().waitFor();
+    await log.locator('time').first().waitFor();
     expect(await faultsOf(page)).toEqual([]);
     await page.getByRole('link', { name: 'To the image' }).waitFor({ timeout: 600_000 });
     await pictureOf(page, 'job-done');

@@ -140,6 +140,10 @@ async function richImage(folder: string, template: string, version: string): Pro
         template,
         version,
         verdicts: [{ check: 'machine-id', title: 'No machine identity', status: 'pass', message: '' }],
+        machines: [
+          { name: 'clone-a', firmware: 'bios', bootSeconds: 8.1, cloudInitSeconds: 10.4, accelerator: 'kvm' },
+          { name: 'unseeded', firmware: 'uefi', bootSeconds: 7.2, accelerator: 'kvm' },
+        ],
       }),
     ],
     'checks.junit.xml': ['check-report-junit', '<testsuite name="x"/>'],

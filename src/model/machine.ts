@@ -12,6 +12,16 @@ export interface Acceleration {
   reason: string;
 }
 
+/** How a machine came up. */
+export interface BootedMachine {
+  name: string;
+  firmware: Firmware;
+  /** Until one could log in, or saw the login prompt. */
+  bootSeconds: number;
+  cloudInitSeconds?: number;
+  accelerator: Acceleration['accelerator'];
+}
+
 /** A throwaway machine to start from an image, whose file is only read: what the machine writes goes elsewhere. */
 export interface MachineRequest {
   /** `clone-a`; also in the names of its files. */

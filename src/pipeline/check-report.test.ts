@@ -38,6 +38,14 @@ describe('the check report', () => {
     });
   });
 
+  test('as JSON holds how long machines took, when there were any', () => {
+    const machines = [
+      { name: 'clone-a', firmware: 'bios', bootSeconds: 8.1, cloudInitSeconds: 10.4, accelerator: 'kvm' } as const,
+    ];
+    const [json] = checkReportFiles('debian-12', '20261123.1', verdicts, machines);
+    expect(JSON.parse(json?.content ?? '')).toMatchObject({ machines });
+  });
+
   test.skipIf(needs('python3'))('as JUnit counts and tells them', async () => {
     const [suite] = await parse([junitOf(verdicts)]);
     expect(suite?.[1]).toEqual({ name: 'debian-12@20261123.1', tests: '4', failures: '1', errors: '0', skipped: '1' });

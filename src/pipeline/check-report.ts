@@ -1,9 +1,16 @@
 import type { Verdict } from '../model/check.ts';
+import type { BootedMachine } from '../model/machine.ts';
 
-/** The check report as files: JSON for programs, JUnit for CI systems. */
-export function checkReportFiles(template: string, version: string, verdicts: Verdict[]): { name: string; content: string }[] {
+/** The check report as files: JSON for programs, JUnit for CI systems. `machines` are those that were booted, if any were. */
+export function checkReportFiles(
+  template: string,
+  version: string,
+  verdicts: Verdict[],
+  machines: BootedMachine[] = [],
+): { name: string; content: string }[] {
+  const report = { schema: 'gabarit.checks/1', template, version, verdicts, ...(machines.length > 0 ? { machines } : {}) };
   return [
-    { name: 'checks.json', content: `${JSON.stringify({ schema: 'gabarit.checks/1', template, version, verdicts }, null, 2)}\n` },
+    { name: 'checks.json', content: `${JSON.stringify(report, null, 2)}\n` },
     { name: 'checks.junit.xml', content: junit(`${template}@${version}`, verdicts) },
   ];
 }

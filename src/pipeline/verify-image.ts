@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AnyCheck, Verdict } from '../model/check.ts';
-import type { MachineHost } from '../model/machine.ts';
+import type { BootedMachine, MachineHost } from '../model/machine.ts';
 import type { Manifest } from '../model/manifest.ts';
 import { planSchema } from '../model/plan.ts';
 import type { FolderSigning } from '../model/signer.ts';
@@ -14,7 +14,7 @@ import { runStep } from './ledger.ts';
 import { readManifest } from './output-folder.ts';
 import { formatOf } from './detect-format.ts';
 import { type BuildServices, evidenceFile } from './run-build.ts';
-import { bootImage } from './steps/boot-image.ts';
+import { bootImage, type BootReport } from './steps/boot-image.ts';
 import { copyDisk } from './steps/copy-disk.ts';
 import { checkOfflineStep } from './steps/check-offline.ts';
 import type { Converted } from './steps/convert.ts';
@@ -59,6 +59,7 @@ export async function verifyImage(
     { ...ctx, force: true },
   );
   const verdicts = [...offline.verdicts];
+  const machines: BootedMachine[] = [];
   if (options.boot) {
     const started = performance.now();
     ctx.emit({ type: 'step.started', step: 'boot', title: 'Booting machines' });
@@ -76,6 +77,7 @@ export async function verifyImage(
       ctx,
     );
     verdicts.push(...report.verdicts);
+    machines.push(...report.machines);
     ctx.emit({
       type: 'step.finished',
       step: 'boot',
@@ -84,7 +86,7 @@ export async function verifyImage(
       note: proof.accelerator,
     });
   }
-  if (await renewReport(folder, manifest, verdicts, options.boot)) await sealAgain(folder, services.signing, ctx);
+  if (await renewReport(folder, manifest, { verdicts, machines }, options.boot)) await sealAgain(folder, services.signing, ctx);
   return verdicts;
 }
 
@@ -119,10 +121,15 @@ async function bootableDisk(
 }
 
 /** Whether the manifest was written again. */
-async function renewReport(folder: string, manifest: Manifest, verdicts: Verdict[], booted: boolean): Promise<boolean> {
+async function renewReport(
+  folder: string,
+  manifest: Manifest,
+  { verdicts, machines }: BootReport,
+  booted: boolean,
+): Promise<boolean> {
   // What was proven by booting stays proven when only the offline checks are run again.
   if (!booted && manifest.checks.booted) return false;
-  for (const { name, content } of checkReportFiles(manifest.template, manifest.version, verdicts))
+  for (const { name, content } of checkReportFiles(manifest.template, manifest.version, verdicts, machines))
     await writeFile(join(folder, name), content);
   const evidence = await Promise.all(manifest.evidence.map(({ name, kind }) => evidenceFile(folder, name, kind)));
   const count = (status: Verdict['status']): number => verdicts.filter((verdict) => verdict.status === status).length;

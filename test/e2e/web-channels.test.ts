@@ -146,11 +146,16 @@ describe.skipIf(needs('chromium'))('channels in the web page', () => {
     await admin.getByRole('button', { name: 'Promote' }).waitFor();
   });
 
-  test('two images are compared side by side', async () => {
+  test('two images are compared side by side; one shows how it booted', async () => {
     await admin.goto(new URL(`/images/debian-12/${world.versions[1]}?tab=compare`, world.url).href);
     await admin.getByRole('row', { name: /changed openssl:amd64 3\.0\.15-1 3\.0\.16-1/ }).waitFor();
     await admin.getByRole('row', { name: /\/usr .*1,000 B .*\+/ }).waitFor();
     await pictureOf(admin, 'image-compare');
+    expect(await faultsOf(admin)).toEqual([]);
+    // How long its machines took to come up stands beside its checks.
+    await admin.getByRole('tab', { name: 'Checks' }).click();
+    await admin.getByRole('row', { name: /clone-a bios · kvm .*login after 8\.1 s · cloud-init done after 10 s/ }).waitFor();
+    await pictureOf(admin, 'image-boots');
     expect(await faultsOf(admin)).toEqual([]);
   });
 });

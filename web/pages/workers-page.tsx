@@ -54,7 +54,11 @@ export function WorkersPage(): ReactElement {
                       ))}
                     </Group>
                   </Table.Td>
-                  <Table.Td>{t('workers.busy', { busy: worker.running, all: worker.concurrency })}</Table.Td>
+                  <Table.Td>
+                    {worker.concurrency === 0
+                      ? t('workers.takesNone')
+                      : t('workers.busy', { busy: worker.running, all: worker.concurrency })}
+                  </Table.Td>
                   <Table.Td>
                     <When time={worker.seen} />
                   </Table.Td>

@@ -13,6 +13,7 @@ import { type ImageReference, parseImageReference } from '../../model/image-refe
 import { lockSchema } from '../../model/lock.ts';
 import { supportOf } from '../../model/support.ts';
 import type { Verdict } from '../../model/check.ts';
+import type { BootedMachine } from '../../model/machine.ts';
 import { AppError } from '../../util/errors.ts';
 import { notAPerson } from '../access/caller.ts';
 import { download } from '../http/download.ts';
@@ -46,6 +47,13 @@ export function imageRoutes(parts: Parts): ImageHandlers {
     const found = manifest.evidence.find((file) => file.kind === kind);
     if (!found) throw new AppError('NOT_FOUND', `${image.template}@${image.version} has no evidence of the kind ${kind}`);
     return evidence(image, store, found.name);
+  }
+
+  async function checkReport(
+    image: NamedImage,
+    store: string | undefined,
+  ): Promise<{ verdicts: Verdict[]; machines?: BootedMachine[] }> {
+    return JSON.parse((await evidenceOfKind(image, store, 'check-report')).toString('utf8')) as never;
   }
 
   async function inventory(reference: ImageReference, store: string | undefined): Promise<Inventory> {
@@ -86,10 +94,10 @@ export function imageRoutes(parts: Parts): ImageHandlers {
         .toSorted((a, b) => (a.name < b.name ? -1 : 1));
     },
     async 'GET /images/:template/:version/checks'({ params, query }) {
-      const report = JSON.parse((await evidenceOfKind(params, query.store, 'check-report')).toString('utf8')) as {
-        verdicts: Verdict[];
-      };
-      return report.verdicts;
+      return (await checkReport(params, query.store)).verdicts;
+    },
+    async 'GET /images/:template/:version/boots'({ params, query }) {
+      return (await checkReport(params, query.store)).machines ?? [];
     },
     'GET /images/:template/:version/inventory': ({ params, query }) => inventory(referenceTo(params), query.store),
     async 'GET /images/:template/:version/provenance'({ params, query }) {

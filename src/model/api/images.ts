@@ -49,6 +49,16 @@ export const verdictSchema = z
   })
   .meta({ id: 'Verdict' });
 
+export const bootedMachineSchema = z
+  .object({
+    name: z.string(),
+    firmware: z.string(),
+    bootSeconds: z.number().describe('From its start until one could log in, or saw the login prompt'),
+    cloudInitSeconds: z.number().optional().describe('From its start until cloud-init had ended'),
+    accelerator: z.string().describe('`kvm`; `tcg` is slower by far'),
+  })
+  .meta({ id: 'BootedMachine' });
+
 const changes = <T extends z.ZodType>(value: T) =>
   z.object({
     added: z.record(z.string(), value),
@@ -140,6 +150,15 @@ export const imagesContract = {
     params: image,
     query: inStore,
     answer: z.array(verdictSchema),
+  },
+  'GET /images/:template/:version/boots': {
+    id: 'listBoots',
+    tag: 'Images',
+    title: 'How long the machines took that were booted from it; none when none was',
+    needs: 'viewer',
+    params: image,
+    query: inStore,
+    answer: z.array(bootedMachineSchema),
   },
   'GET /images/:template/:version/inventory': {
     id: 'getInventory',

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { AnyCheck, ClonesCheck, Guest, GuestCheck, UnseededCheck, Verdict } from '../../model/check.ts';
-import type { Acceleration, Firmware, Machine, MachineHost } from '../../model/machine.ts';
+import type { Acceleration, BootedMachine, Machine, MachineHost } from '../../model/machine.ts';
 import type { Plan } from '../../model/plan.ts';
 import type { StepContext } from '../../model/step.ts';
 import { machineSizes, type PlannedMachine, planMachines } from './boot-machines.ts';
@@ -18,16 +18,6 @@ export interface BootRequest {
   host: MachineHost;
   /** Those on guests, clones and machines without a seed are run. */
   checks: AnyCheck[];
-}
-
-/** How a machine came up. */
-export interface BootedMachine {
-  name: string;
-  firmware: Firmware;
-  /** Until one could log in, or saw the login prompt. */
-  bootSeconds: number;
-  cloudInitSeconds?: number;
-  accelerator: Acceleration['accelerator'];
 }
 
 export interface BootReport {

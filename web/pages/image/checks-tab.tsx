@@ -8,6 +8,7 @@ import { addressOf } from '../../api/client.ts';
 import { PlainTable } from '../../components/plain-table.tsx';
 import { Answer, Empty } from '../../components/states.tsx';
 import { VerdictStatus } from '../../components/verdict-status.tsx';
+import { BootTimes } from './boot-times.tsx';
 import type { ImageName } from './image-name.ts';
 
 type Verdict = AnswerOf<'GET /images/:template/:version/checks'>[number];
@@ -20,6 +21,7 @@ export function ChecksTab({ name }: { name: ImageName }): ReactElement {
     <Answer query={query}>
       {(verdicts) => (
         <Stack gap="sm">
+          <BootTimes name={name} />
           <Verdicts all={verdicts} />
           <Anchor size="sm" href={addressOf('GET /images/:template/:version/report', { params: name, query: {} })} download>
             {t('image.junit')}

@@ -16,11 +16,21 @@ import { makePlan } from '../src/pipeline/make-plan.ts';
 const root = join(import.meta.dirname, '..');
 export const distros = Object.values(distroRegistry);
 export const engine = packerEngine({ distros, proveKvm: async () => ({ usable: false, reason: 'a test' }) });
+/** No real one: nothing here is verified with it. */
+const armouredKey = '-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nAAAA\n-----END PGP PUBLIC KEY BLOCK-----\n';
 const medium = (name: string): object => ({ url: `https://mirror.example/${name}`, digest: `sha256:${'5e'.repeat(32)}` });
 
 /** Each builder with an OS that stands for the others of its kind, and what its place needs. */
 export const packerCases: { builder: string; os: object; options: Record<string, unknown> }[] = [
-  { builder: 'qemu', os: { distro: 'debian', release: '12' }, options: { source: medium('debian-12.qcow2') } },
+  {
+    builder: 'qemu',
+    os: {
+      distro: 'debian',
+      release: '12',
+      repositories: [{ name: 'tools', uri: 'https://packages.example/debian', suite: 'bookworm', key: 'own.asc' }],
+    },
+    options: { source: medium('debian-12.qcow2') },
+  },
   {
     builder: 'xenserver-iso',
     os: { distro: 'rocky', release: '9', platforms: ['xen'] },
@@ -91,11 +101,17 @@ export const packerCases: { builder: string; os: object; options: Record<string,
   },
 ];
 
-/** Loads a definition from text, and pins it. @throws AppError as `gabarit plan` does */
-export async function planOfDefinition(definition: object): Promise<Plan> {
+/** @throws AppError as `gabarit plan` does */
+export function planOfDefinition(definition: object): Promise<Plan> {
+  return withPlan(definition, async (plan) => plan);
+}
+
+/** Loads a definition, with a key beside it, pins it, and does the work while its files are there. */
+async function withPlan<T>(definition: object, work: (plan: Plan) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'packer-definition-'));
   try {
     const file = join(folder, 'packed.yaml');
+    await writeFile(join(folder, 'own.asc'), armouredKey);
     await writeFile(
       file,
       stringify({
@@ -110,7 +126,7 @@ export async function planOfDefinition(definition: object): Promise<Plan> {
     const loaded = await loadTemplate(file, { folders: [join(root, 'templates')], distros, engines: [engine], now });
     const services = { distros, engines: [engine], provisionDir: join(root, 'templates/provision') };
     const context = { cacheDir: folder, offline: true, signal: new AbortController().signal, emit: () => undefined };
-    return await makePlan(loaded, undefined, services, context);
+    return await work(await makePlan(loaded, undefined, services, context));
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -120,9 +136,7 @@ export async function caseFolder(index: number, dialect: Dialect): Promise<Packe
   const found = packerCases[index];
   if (found === undefined) throw new TypeError('no such case');
   const { builder, os, options } = found;
-  return exportFolder(
-    await planOfDefinition({ ...os, engine: { name: 'packer', options: { builder, ...options } } }),
-    distros,
-    dialect,
+  return withPlan({ ...os, engine: { name: 'packer', options: { builder, ...options } } }, (plan) =>
+    exportFolder(plan, distros, dialect),
   );
 }

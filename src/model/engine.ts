@@ -76,6 +76,8 @@ export interface Engine {
   revision: string;
   options: ZodType;
   requires: Tool[];
+  /** Whether it locks every package, and so can take them as they were at a time (`snapshot`). */
+  locksPackages?: true;
   /** Everything of a template that it could never make, by facts alone: pure, quick. Asked when a definition is read. */
   refuse?(request: RefusalRequest): Refusal[];
   /** Asks the mirrors for exact packages. @throws AppError PACKAGE_NOT_FOUND, MIRROR_UNREACHABLE, SIGNATURE_INVALID */
@@ -83,4 +85,12 @@ export interface Engine {
   /** Files that tell the way of a build beforehand, such as answers to an installer. What belongs to one build, secrets included, is masked. */
   preview?(plan: Plan): Promise<{ name: string; text: string }[]>;
   build(plan: Plan, ctx: StepContext): Promise<Built>;
+}
+
+/** What an engine could never make of a template. */
+export function refusalsOf(engine: Pick<Engine, 'id' | 'locksPackages' | 'refuse'>, request: RefusalRequest): Refusal[] {
+  const own = engine.refuse?.(request) ?? [];
+  if (request.template.snapshot === undefined || engine.locksPackages) return own;
+  const message = `the engine ${engine.id} takes packages as they are when it builds, not as they were`;
+  return [...own, { path: ['snapshot'], message, hint: 'Take it out, or use the engine bootstrap.' }];
 }

@@ -1,6 +1,6 @@
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Engine } from '../model/engine.ts';
+import { type Engine, refusalsOf } from '../model/engine.ts';
 import { findRelease } from '../model/distro.ts';
 import type { Plan } from '../model/plan.ts';
 import type { StepContext } from '../model/step.ts';
@@ -40,7 +40,7 @@ export async function exportTemplate(
   const distro = services.distros.find(({ id }) => id === template.distro);
   const release = distro && findRelease(distro, template.release);
   if (distro === undefined || release === undefined) throw new TypeError('the template was not checked');
-  const refused = engine.refuse?.({ template, distro, release }) ?? [];
+  const refused = refusalsOf(engine, { template, distro, release });
   if (refused.length > 0)
     throw new AppError('TEMPLATE_INVALID', `${template.name} cannot be made by ${builder}`, {
       faults: refused.map(({ path, message, hint }) => ({

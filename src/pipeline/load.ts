@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { type Distro, findRelease } from '../model/distro.ts';
-import type { Engine } from '../model/engine.ts';
+import { type Engine, refusalsOf } from '../model/engine.ts';
 import type { Definition } from '../model/plan.ts';
 import { type Template, templateSchema } from '../model/template.ts';
 import { type JsonSchema, templateJsonSchema } from '../model/template-json-schema.ts';
@@ -21,7 +21,7 @@ export interface LoadOptions {
   folders: readonly string[];
   distros: readonly Distro[];
   /** To check `engine` too: its options, and what it refuses. */
-  engines?: readonly Pick<Engine, 'id' | 'options' | 'refuse'>[];
+  engines?: readonly Pick<Engine, 'id' | 'options' | 'locksPackages' | 'refuse'>[];
   /** The day by which waivers and releases are judged; now by default. */
   now?: Date;
   /** Accept a release that nobody repairs any more. */
@@ -128,7 +128,7 @@ function engineRefusals(template: Template, { distros, engines }: LoadOptions): 
   const release = distro && findRelease(distro, template.release);
   if (!engines || !distro || !release) return [];
   const engine = engines.find(({ id }) => id === template.engine.name);
-  if (engine) return engine.refuse?.({ template, distro, release }) ?? [];
+  if (engine) return refusalsOf(engine, { template, distro, release });
   const known = engines.map(({ id }) => id).join(', ');
   return [
     { path: ['engine', 'name'], message: `there is no engine ${template.engine.name} here`, hint: `Known engines: ${known}` },

@@ -43,6 +43,7 @@ export function bootstrapEngine(config: BootstrapConfig): Engine {
     revision: engineRevision,
     options: bootstrapOptions,
     requires: [],
+    locksPackages: true,
     refuse,
     pin: (request, ctx) => pinPackages(request, config, ctx),
     build: (plan, ctx) => build(plan, config.distros, ctx),

@@ -7,6 +7,7 @@ import type { StepContext } from '../../model/step.ts';
 import { shortDigest } from '../../util/digest.ts';
 import { AppError } from '../../util/errors.ts';
 import { writeFileAtomic } from '../../util/files.ts';
+import { aptSource, ownRepositories } from '../shared/own-repositories.ts';
 import type { Repository } from './apt-state.ts';
 import { findMirrors, mirrorOf, type Mirrors, officialMirrors } from './mirrors.ts';
 import { resolvePackages } from './resolve.ts';
@@ -54,16 +55,14 @@ export async function pinPackages(
   const guest = { ...mirrors, ...(await officialMirrors()), ...config.guestMirrors };
   const stanzas = [
     ...groupByMirror(facts.repositories).map(([mirror, items]) =>
-      stanza(
+      aptSource(
         mirrorOf(guest, mirror),
         items.map(({ suite }) => suite),
         items[0]?.components ?? [],
         facts.keyring.path,
       ),
     ),
-    ...template.repositories.map(({ name, uri, suite, components }) =>
-      stanza(uri, [suite], components, `/etc/apt/keyrings/${repositoryKeys[name]?.file ?? ''}`),
-    ),
+    ...ownRepositories({ template, keys: repositoryKeys }).map(({ sources }) => sources.text),
   ];
   return { lock, guestSources: stanzas.join('\n') };
 }
@@ -90,9 +89,4 @@ function sourceOf(item: DistroRepository, snapshot: string | undefined, mirrors:
 
 function groupByMirror(repositories: DistroRepository[]): [string, DistroRepository[]][] {
   return [...Map.groupBy(repositories, ({ mirror }) => mirror)];
-}
-
-function stanza(uri: string, suites: string[], components: string[], key: string): string {
-  const parts = suites[0]?.endsWith('/') ? '' : `Components: ${components.join(' ')}\n`;
-  return `Types: deb\nURIs: ${uri}\nSuites: ${suites.join(' ')}\n${parts}Signed-By: ${key}\n`;
 }

@@ -8,7 +8,7 @@ import { parse } from 'yaml';
 import { needs } from '../../../test/tools.ts';
 import { debian, rhel, rocky } from '../../distros/index.ts';
 import { findRelease } from '../../model/distro.ts';
-import type { Engine, Refusal } from '../../model/engine.ts';
+import { type Refusal, refusalsOf } from '../../model/engine.ts';
 import type { MachineHost } from '../../model/machine.ts';
 import { type TemplateInput, templateSchema } from '../../model/template.ts';
 import { exec } from '../../util/exec.ts';
@@ -28,7 +28,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 const signal = new AbortController().signal;
 const distros = [debian, rhel, rocky];
 const machines = {} as MachineHost;
-const engines: Record<string, Engine> = {
+const engines = {
   'cloud-image': cloudImageEngine({ distros, machines }),
   installer: installerEngine({ distros, machines, mirrors: async () => ({}) }),
 };
@@ -45,7 +45,7 @@ function refusals(engine: 'cloud-image' | 'installer', input: Partial<TemplateIn
   const distro = distros.find(({ id }) => id === template.distro);
   const release = distro && findRelease(distro, template.release);
   if (!distro || !release) throw new Error('unknown');
-  return engines[engine]?.refuse?.({ template, distro, release }) ?? [];
+  return refusalsOf(engines[engine], { template, distro, release });
 }
 
 describe('is refused when the definition is read', () => {
@@ -58,12 +58,13 @@ describe('is refused when the definition is read', () => {
     expect(refusals(engine, { distro: 'rhel', release: '9', engine: { name: engine, options: { source } } })).toEqual([]);
   });
 
-  test.each(['cloud-image', 'installer'] as const)('%s: package sources of apt, where there is no apt', (engine) => {
-    const repositories = [{ name: 'v', uri: 'https://mirror.example/', suite: 's', key: 'k.asc' }];
-    expect(refusals(engine, { distro: 'rocky', release: '9', repositories }).map(({ path }) => path)).toContainEqual([
-      'repositories',
+  test.each(['cloud-image', 'installer'] as const)('%s: packages as they were at a time', (engine) => {
+    const chosen = { name: engine, options: { source } };
+    expect(refusals(engine, { engine: chosen, snapshot: '20261101T000000Z' })).toEqual([
+      expect.objectContaining({ path: ['snapshot'], message: expect.stringContaining('as they are when it builds') as string }),
     ]);
-    expect(refusals(engine, { repositories, engine: { name: engine, options: { source } } })).toEqual([]);
+    const repositories = [{ name: 'v', uri: 'https://mirror.example/', suite: 's', key: 'k.asc' }];
+    expect(refusals(engine, { engine: chosen, repositories })).toEqual([]);
   });
 
   test("cloud-image: a vendor's image that nothing proves, or that could not be checked", () => {

@@ -47,12 +47,8 @@ export function cloudImageEngine(config: CloudImageConfig): Engine {
 }
 
 function refuse({ template, distro, release }: RefusalRequest): Refusal[] {
-  const refusals: Refusal[] = [];
   const { data } = cloudImageOptions.safeParse(template.engine.options);
-  if (data && data.source === undefined) refusals.push(...refuseVendorFile('image', { distro, release }));
-  if (template.repositories.length > 0 && distro.family !== 'apt')
-    refusals.push({ path: ['repositories'], message: `they are package sources of apt, which ${distro.title} does not have` });
-  return refusals;
+  return data && data.source === undefined ? refuseVendorFile('image', { distro, release }) : [];
 }
 
 async function pin({ template, arch, release }: PinRequest, ctx: Parameters<Engine['pin']>[1]): Promise<Pinned> {

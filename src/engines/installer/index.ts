@@ -80,8 +80,6 @@ function refuse({ template, distro, release }: RefusalRequest): Refusal[] {
       message: `${release.title} has no network installer of this kind`,
       hint: 'Use a medium (source).',
     });
-  if (template.repositories.length > 0 && distro.family !== 'apt')
-    refusals.push({ path: ['repositories'], message: `they are package sources of apt, which ${distro.title} does not have` });
   return refusals;
 }
 

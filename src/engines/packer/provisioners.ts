@@ -2,11 +2,12 @@ import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Distro, Release } from '../../model/distro.ts';
 import type { Plan, PlanProvision } from '../../model/plan.ts';
+import { ownRepositories } from '../shared/own-repositories.ts';
 import { bootEnvironment, stepEnvironment } from '../shared/step-environment.ts';
 import { buildUser, type Builder } from './builder.ts';
 import { finishScript } from './finish-script.ts';
 import { comment, literal } from './hcl-json.ts';
-import { packagesScript } from './packages-script.ts';
+import { packagesScript, uploaded } from './packages-script.ts';
 
 /** A file of the folder that Packer is run in. */
 export type PackerFile = { path: string; mode?: number } & (
@@ -27,9 +28,6 @@ interface Facts {
   release: Release;
   builder: Builder;
 }
-
-/** Where `upload/` of the folder lies in the machine. The seal step removes it with all of /tmp. */
-const uploaded = '/tmp/upload';
 
 /** As the bootstrap engine has it inside the image tree. */
 const machineEnvironment = {
@@ -70,8 +68,11 @@ export async function provisioners(facts: Facts): Promise<Provisioners> {
     });
   };
 
-  const prepare = packagesScript(facts);
-  files.push({ path: 'scripts/00-packages.sh', content: prepare, mode: 0o755 });
+  files.push({ path: 'scripts/00-packages.sh', content: packagesScript(facts), mode: 0o755 });
+  for (const { name, key, sources } of ownRepositories(plan)) {
+    files.push({ path: `upload/repositories/${basename(key.to)}`, content: await readFile(key.from) });
+    files.push({ path: `upload/repositories/${name}.sources`, content: sources.text });
+  }
   blocks.push({ file: { ...comment('What the steps install, and your own files'), source: 'upload', destination: '/tmp' } });
   run('00-packages.sh', 'What the steps need, where the image has it not', environment, 'sh');
 

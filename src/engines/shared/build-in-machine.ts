@@ -7,6 +7,7 @@ import type { Plan } from '../../model/plan.ts';
 import type { StepContext } from '../../model/step.ts';
 import { AppError } from '../../util/errors.ts';
 import { packageScript, wantedPackages } from './install-packages.ts';
+import { ownRepositories } from './own-repositories.ts';
 import { bootEnvironment } from './step-environment.ts';
 import { provisionOverSsh, sealAndPowerOff } from './provision-over-ssh.ts';
 
@@ -62,16 +63,11 @@ async function provisionAndSeal(request: BuildInMachine, ctx: StepContext): Prom
 }
 
 /** The template's own repositories, and their keys. */
-async function addRepositories({ template, keys }: Plan, ssh: BuildLogin, ctx: StepContext): Promise<void> {
-  for (const { name, uri, suite, components } of template.repositories) {
-    const key = keys[name];
-    if (key === undefined) continue;
-    const parts = suite.endsWith('/') ? '' : `Components: ${components.join(' ')}\n`;
-    const text = `Types: deb\nURIs: ${uri}\nSuites: ${suite}\n${parts}Signed-By: /etc/apt/keyrings/${key.file}\n`;
-    const put = `install -D -m 0644 /dev/stdin ${shellQuote(`/etc/apt/keyrings/${key.file}`)}`;
-    const sources = shellQuote(`/etc/apt/sources.list.d/${name}.sources`);
-    const { exitCode, stderr } = await ssh.run(`${put} && printf %s ${shellQuote(text)} >${sources}`, {
-      input: await readFile(key.source),
+async function addRepositories(plan: Plan, ssh: BuildLogin, ctx: StepContext): Promise<void> {
+  for (const { name, key, sources } of ownRepositories(plan)) {
+    const put = `install -D -m 0644 /dev/stdin ${shellQuote(key.to)}`;
+    const { exitCode, stderr } = await ssh.run(`${put} && printf %s ${shellQuote(sources.text)} >${shellQuote(sources.to)}`, {
+      input: await readFile(key.from),
       signal: ctx.signal,
     });
     if (exitCode !== 0) throw new AppError('BUILD_FAILED', `The repository ${name} could not be added: ${stderr.trim()}`);

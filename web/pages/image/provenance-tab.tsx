@@ -20,7 +20,7 @@ export function ProvenanceTab({ name }: { name: ImageName }): ReactElement {
         <Stack>
           <Text size="sm">{t('image.provenanceLead')}</Text>
           <Section title={t('image.statement')}>
-            <Code block tabIndex={0} aria-label={t('image.statement')}>
+            <Code block mah="70vh" tabIndex={0} aria-label={t('image.statement')}>
               {JSON.stringify(statement, null, 2)}
             </Code>
           </Section>

@@ -73,6 +73,6 @@ function useElapsed({ state, started, durationMs }: ApiStep): number | undefined
     const timer = setInterval(() => setNow(Date.now()), 1000);
     return () => clearInterval(timer);
   }, [isRunning]);
-  if (durationMs !== undefined) return durationMs;
+  if (!isRunning) return durationMs;
   return started === undefined ? undefined : Math.max(0, now - Date.parse(started));
 }

@@ -1,6 +1,6 @@
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import type { TemplateIndex } from '../../src/model/catalog.ts';
@@ -139,33 +139,6 @@ describe.skipIf(actPath === undefined || needsRadosgw())('a push to a repository
     expect(index?.images.map(({ version }) => version.split('.')[1])).toEqual(['2', '1']);
   });
 
-  it('of a pull request is planned without a secret; a fault is shown at its line, and nothing is built', async () => {
-    const tree = join(folder, 'proposal');
-    await exec(['git', 'clone', '-q', origin, tree]);
-    const base = await git(tree, 'rev-parse', 'HEAD');
-    const repository = { full_name: 'we/images' };
-    const payload = {
-      repository,
-      pull_request: { number: 7, base: { sha: base }, head: { repo: { full_name: 'they/images' } } },
-    };
-    const options = { event: 'pull_request', job: 'check', secrets: {}, payload } as const;
-    const definition = join(tree, 'templates/web-server.yaml');
-    const text = await readFile(definition, 'utf8');
-    await writeFile(definition, text.replace('nginx-light', 'nginx-light, jq'));
-    const good = await push(tree, 'Add jq', options);
-    expect([good.exitCode, good.exitCode === 0 ? '' : good.log]).toEqual([0, '']);
-    expect(good.log).toMatch(/\+ jq:amd64 \d/);
-    expect(good.log).toContain('- packages.add: ["nginx-light"]');
-    expect(good.log).not.toContain('Build and prove');
-
-    await writeFile(definition, text.replace('nginx-light', 'nginx-lihgt'));
-    const bad = await push(tree, 'Mistype it', options);
-    expect(bad.exitCode).toBe(1);
-    expect(bad.log).toMatch(/no package is called "nginx-lihgt"; did you mean/);
-    const line = text.split('\n').findIndex((row) => row.includes('nginx-light')) + 1;
-    expect(bad.log).toMatch(new RegExp(`web-server\\.yaml[^\\n]*line=${line}|line=${line}[^\\n]*web-server\\.yaml`));
-  });
-
   it('of a workflow with the action of this repository is built in the formats that it names, and published to its channel', async () => {
     const tree = join(folder, 'with-action');
     await exec(['git', 'clone', '-q', origin, tree]);
@@ -176,11 +149,16 @@ describe.skipIf(actPath === undefined || needsRadosgw())('a push to a repository
     const commit = '0123456789abcdef0123456789abcdef01234567';
     const workflow = {
       on: ['workflow_dispatch'],
+      permissions: {},
       jobs: {
         image: {
+          permissions: { contents: 'read' },
           'runs-on': 'ubuntu-24.04',
           steps: [
-            { uses: 'actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1' },
+            {
+              uses: 'actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1',
+              with: { 'persist-credentials': false },
+            },
             {
               id: 'image',
               uses: `we/gabarit@${commit}`,
@@ -206,7 +184,7 @@ describe.skipIf(actPath === undefined || needsRadosgw())('a push to a repository
     const run = await push(tree, 'Use the action', {
       event: 'workflow_dispatch',
       job: 'image',
-      path: [],
+      path: [dirname(process.execPath)],
       actions: { [`we/gabarit@${commit}`]: action },
     });
     expect([run.exitCode, run.exitCode === 0 ? '' : run.log]).toEqual([0, '']);
@@ -217,5 +195,32 @@ describe.skipIf(actPath === undefined || needsRadosgw())('a push to a repository
     expect([verified.code, verified.code === 0 ? '' : verified.log]).toEqual([0, '']);
     // The folder of the runner was new: the version follows what was published from elsewhere.
     expect((await published())?.images.map(({ version }) => version.split('.')[1])).toEqual(['3', '2', '1']);
+  });
+
+  it('of a pull request is planned without a secret; a fault is shown at its line, and nothing is built', async () => {
+    const tree = join(folder, 'proposal');
+    await exec(['git', 'clone', '-q', origin, tree]);
+    const base = await git(tree, 'rev-parse', 'HEAD');
+    const repository = { full_name: 'we/images' };
+    const payload = {
+      repository,
+      pull_request: { number: 7, base: { sha: base }, head: { repo: { full_name: 'they/images' } } },
+    };
+    const options = { event: 'pull_request', job: 'check', secrets: {}, payload } as const;
+    const definition = join(tree, 'templates/web-server.yaml');
+    const text = await readFile(definition, 'utf8');
+    await writeFile(definition, text.replace('nginx-light', 'nginx-light, jq'));
+    const good = await push(tree, 'Add jq', options);
+    expect([good.exitCode, good.exitCode === 0 ? '' : good.log]).toEqual([0, '']);
+    expect(good.log).toMatch(/\+ jq:amd64 \d/);
+    expect(good.log).toContain('- packages.add: ["nginx-light"]');
+    expect(good.log).not.toContain('Build and prove');
+
+    await writeFile(definition, text.replace('nginx-light', 'nginx-lihgt'));
+    const bad = await push(tree, 'Mistype it', options);
+    expect(bad.exitCode).toBe(1);
+    expect(bad.log).toMatch(/no package is called "nginx-lihgt"; did you mean/);
+    const line = text.split('\n').findIndex((row) => row.includes('nginx-light')) + 1;
+    expect(bad.log).toMatch(new RegExp(`web-server\\.yaml[^\\n]*line=${line}|line=${line}[^\\n]*web-server\\.yaml`));
   });
 });

@@ -37,7 +37,10 @@ describe.skipIf(needs('git', 'rsync'))('the pipeline for GitLab', () => {
     return { ...result, log: result.stdout + result.stderr };
   };
   const gabarit = (...args: string[]): Promise<ExecResult> =>
-    exec([join(folder, 'bin/gabarit'), ...args], { cwd: project, env: environment() });
+    exec([join(folder, 'bin/gabarit'), ...args], {
+      cwd: project,
+      env: { ...environment(), GABARIT_KEYS: join(folder, 'keys') },
+    });
   async function repository(where: string): Promise<void> {
     const who = ['-c', 'user.name=Test', '-c', 'user.email=test@mirror.example', '-c', 'commit.gpgsign=false'];
     await exec(['git', 'init', '-q', '--initial-branch=main', where]);
@@ -61,7 +64,14 @@ describe.skipIf(needs('git', 'rsync'))('the pipeline for GitLab', () => {
     await gabarit('init', project, '--ci', 'gitlab', '--from', 'debian-12-minimal', '--store-url', store);
     await repository(project);
     await gabarit('key', 'new');
-    const variables = { GITLAB_CI: 'true', GITLAB_USER_LOGIN: 'we', GABARIT_VERIFY: 'offline' };
+    // Jobs have the key as a variable of the project, and none in their home.
+    const signingKey = await readFile(join(folder, 'keys/default.key'), 'utf8');
+    const variables = {
+      GITLAB_CI: 'true',
+      GITLAB_USER_LOGIN: 'we',
+      GABARIT_VERIFY: 'offline',
+      GABARIT_SIGNING_KEY: signingKey,
+    };
     await writeFile(join(project, '.gitlab-ci-local-variables.yml'), stringify(variables));
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));

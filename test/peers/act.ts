@@ -27,6 +27,8 @@ export interface ActRun {
   secrets?: Record<string, string>;
   env?: Record<string, string>;
   job?: string;
+  /** Where workflows lie; default: .github/workflows. */
+  workflows?: string;
   /** Folders of further actions, by `owner/name@commit`. */
   actions?: Record<string, string>;
   /** Folders with commands, the first one first. */
@@ -106,6 +108,7 @@ export async function runAct(run: ActRun): Promise<ExecResult & { log: string }>
       `--env=TEST_ORIGIN=${run.origin}`,
       '--no-cache-server',
       '--action-offline-mode',
+      ...(run.workflows === undefined ? [] : [`--workflows=${run.workflows}`]),
       ...(run.job === undefined ? [] : [`--job=${run.job}`]),
     ],
     { cwd: run.folder, env, okExitCodes: [0, 1], timeoutMs: 14 * 60_000 },

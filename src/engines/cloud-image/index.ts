@@ -37,7 +37,7 @@ const noLock: Pinned['lock'] = { repositories: [], packages: [] };
 export function cloudImageEngine(config: CloudImageConfig): Engine {
   return {
     id: 'cloud-image',
-    revision: 'cloud-image-1',
+    revision: 'cloud-image-2',
     options: cloudImageOptions,
     requires: machineTools,
     refuse,

@@ -41,7 +41,9 @@ export async function makeOverlay(image: string, overlay: string, size: number, 
         hint: `Make disk.size at least ${formatSize(info['virtual-size'])}.`,
       },
     );
-  await exec(['qemu-img', 'create', '-q', '-f', 'qcow2', '-F', format, '-b', image, overlay, String(size)], {
+  // Of a larger cluster, the machine could give nothing back but the whole: what was deleted would stay in the image.
+  const clusters = ['-o', 'cluster_size=4096'];
+  await exec(['qemu-img', 'create', '-q', '-f', 'qcow2', '-F', format, '-b', image, ...clusters, overlay, String(size)], {
     signal,
     errorCode: 'IMAGE_INVALID',
     what: `Opening ${image} as ${format}`,

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -133,6 +133,38 @@ describe.skipIf(skip).each(Object.keys(releases) as ReleaseId[])('the provisioni
       },
       'netplan',
     ]);
+  });
+
+  test('kernel arguments get into a boot menu that is not ours, over what a vendor set, or must be there', async () => {
+    const menu = join(tree, 'boot/grub/grub.cfg');
+    const settings = join(tree, 'etc/default/grub.d');
+    const updateGrub = join(tree, 'usr/sbin/update-grub');
+    await mkdir(join(tree, 'boot/grub'), { recursive: true });
+    await writeFile(menu, 'linux /vmlinuz ro console=tty0 console=ttyS0,115200n8\n');
+    const base = (words: string): Promise<string> =>
+      runStep(tree, release, 'base', { GABARIT_KERNEL_ARGUMENTS: words }).then(
+        ({ stdout, stderr }) => stdout + stderr,
+        (error: unknown) => String(error),
+      );
+    expect(await base('console=tty0 console=ttyS0,115200n8')).toBe('');
+    expect(await base('console=tty0 nokaslr')).toContain('lacks "nokaslr", and there is no update-grub to write it anew');
+    try {
+      await mkdir(settings, { recursive: true });
+      await writeFile(join(settings, '50-cloudimg-settings.cfg'), 'GRUB_CMDLINE_LINUX_DEFAULT="console=tty1 quiet"\n');
+      // What grub-mkconfig reads, in its order.
+      const reads = 'for f in /etc/default/grub.d/*.cfg; do . "$f"; done';
+      await writeFile(
+        updateGrub,
+        `#!/bin/sh\n${reads}\necho "$GRUB_CMDLINE_LINUX|$GRUB_CMDLINE_LINUX_DEFAULT" >/boot/grub/grub.cfg\n`,
+        {
+          mode: 0o755,
+        },
+      );
+      expect(await base('console=tty0 nokaslr')).toBe('');
+      expect(await readFile(menu, 'utf8')).toBe('console=tty0 nokaslr|\n');
+    } finally {
+      for (const path of [join(tree, 'boot/grub'), settings, updateGrub]) await rm(path, { recursive: true, force: true });
+    }
   });
 
   test('sysctl takes the settings of the network', async () => {

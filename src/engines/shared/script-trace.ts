@@ -30,6 +30,8 @@ export function traceScript(item: ScriptItem, text: string, emit: Emit): ScriptR
   let line = 0;
   let command = '';
   const said: string[] = [];
+  /** What it said last on its standard error, of the command that runs; the two streams come in no order. */
+  let complaint: string | undefined;
   return {
     argv: (script) => [...(shell ? [shell] : []), ...(isTraced && shell !== 'bash' ? ['-x'] : []), script],
     environment(bashTrace) {
@@ -41,9 +43,11 @@ export function traceScript(item: ScriptItem, text: string, emit: Emit): ScriptR
       if (step) {
         line = Number(step[1]);
         command = step[2] ?? '';
+        complaint = undefined;
         emit({ type: 'log', level: 'debug', message: command, source: item.name });
       } else {
         said.push(output);
+        if (stream === 'stderr') complaint = output;
         emit({ type: 'log', level: 'info', message: output, source: item.name });
       }
     },
@@ -53,7 +57,7 @@ export function traceScript(item: ScriptItem, text: string, emit: Emit): ScriptR
         'SCRIPT_FAILED',
         `${item.kind === 'step' ? 'The step' : 'The script'} ${item.name} failed${at > 0 ? ` at line ${at}: ${command}` : ''} (exit code ${String(exitCode)})`,
         {
-          faults: [{ message: said.at(-1) ?? 'It printed nothing.', file: item.source, ...(at > 0 ? { line: at } : {}) }],
+          faults: [{ message: complaint ?? said.at(-1) ?? 'It printed nothing.', file: item.source, ...(at > 0 ? { line: at } : {}) }],
           details: { lastLines: said.slice(-20), exitCode },
           hint: 'Everything before it is kept: correct the script and build again.',
         },

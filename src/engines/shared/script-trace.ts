@@ -57,7 +57,9 @@ export function traceScript(item: ScriptItem, text: string, emit: Emit): ScriptR
         'SCRIPT_FAILED',
         `${item.kind === 'step' ? 'The step' : 'The script'} ${item.name} failed${at > 0 ? ` at line ${at}: ${command}` : ''} (exit code ${String(exitCode)})`,
         {
-          faults: [{ message: complaint ?? said.at(-1) ?? 'It printed nothing.', file: item.source, ...(at > 0 ? { line: at } : {}) }],
+          faults: [
+            { message: complaint ?? said.at(-1) ?? 'It printed nothing.', file: item.source, ...(at > 0 ? { line: at } : {}) },
+          ],
           details: { lastLines: said.slice(-20), exitCode },
           hint: 'Everything before it is kept: correct the script and build again.',
         },

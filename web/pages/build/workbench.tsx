@@ -121,7 +121,7 @@ function OpenWorkbench({ detail, schema }: { detail: ApiTemplateDetail; schema: 
                     .filter(Boolean)
                     .join(':')}
                 </code>{' '}
-                {fault.message} {fault.hint}
+                {[fault.message, fault.hint].filter(Boolean).join('. ')}
               </li>
             ))}
           </ul>

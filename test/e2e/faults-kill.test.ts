@@ -152,9 +152,10 @@ describe.skipIf(needsRoot() || needs('apt-get', 'dpkg-deb', 'unshare'))('a build
       await expectNothingLeft();
     });
     expect(places.length).toBeGreaterThanOrEqual(14);
-    // When the last step has finished, nothing is left to cancel: the image is being put in its place.
+    // The last step takes some tenths of a second: where we hear of it late, nothing is left to cancel.
+    const mayBeLate = ['step.finished check', 'step.started inventory', 'step.finished inventory'];
     const alwaysLate = places.filter((place) => late.filter((other) => other === place).length >= 5);
-    expect(alwaysLate.filter((place) => !['step.finished check', 'step.finished inventory'].includes(place))).toEqual([]);
+    expect(alwaysLate.filter((place) => !mayBeLate.includes(place))).toEqual([]);
     await expectWholeImage(last);
   });
 

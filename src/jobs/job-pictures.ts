@@ -55,10 +55,9 @@ export function keepPictures(consoles: string, stateDir: string, job: string): {
 
   async function run(): Promise<void> {
     while (!signal.aborted && kept < most) {
-      for (const machine of await machinesIn(consoles)) {
-        // A machine that has just ended, or does not draw yet, is looked at next time. A full disk takes the pictures, not the job.
-        await look(machine).catch(() => undefined);
-      }
+      // A machine that has just ended, or does not draw yet, is looked at next time. A full disk takes the pictures, not the job; nor does
+      // a folder that cannot be read.
+      for (const machine of await machinesIn(consoles).catch(() => [])) await look(machine).catch(() => undefined);
       await sleep(everyMs, undefined, { signal }).catch(() => undefined);
     }
   }
